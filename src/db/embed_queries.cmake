@@ -18,9 +18,10 @@ endfunction()
 
 function(billsync_embed_migrations TARGET)
   set(header ${CMAKE_BINARY_DIR}/generated/db/db/migrations_sql.h)
+  list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   add_custom_command(
     OUTPUT ${header}
-    COMMAND ${CMAKE_COMMAND} -DMODE=migrations "-DIN=${ARGN}" -DDIR=${CMAKE_CURRENT_SOURCE_DIR} -DOUT=${header}
+    COMMAND ${CMAKE_COMMAND} -DMODE=migrations "-DIN=${ARGN}" -DOUT=${header}
             -P ${PROJECT_SOURCE_DIR}/src/db/embed_queries.cmake
     DEPENDS ${ARGN} ${PROJECT_SOURCE_DIR}/src/db/embed_queries.cmake
     VERBATIM)
@@ -34,7 +35,7 @@ endif()
 
 # A C++ raw string is limited by some compilers to 64 KiB, so long texts are written as adjacent literals.
 function(raw_literal OUTVAR TEXT)
-  set(pieces "")
+  set(pieces "\"\"\n")
   string(LENGTH "${TEXT}" length)
   set(at 0)
   while(at LESS length)
@@ -80,7 +81,7 @@ if(MODE STREQUAL "queries")
 else()
   string(APPEND out "namespace billsync::db {\ninline constexpr std::array kMigrationTexts{\n")
   foreach(file IN LISTS IN)
-    file(READ ${DIR}/${file} text)
+    file(READ ${file} text)
     get_filename_component(stem ${file} NAME_WE)
     raw_literal(literal "${text}")
     string(APPEND out "MigrationText{\"${stem}\",\n${literal}},\n")

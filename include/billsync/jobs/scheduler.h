@@ -1,0 +1,83 @@
+// Scheduled work: each job's work is done once, however many billsync processes share the database.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "billsync/base/instant.h"
+#include "billsync/db/pool.h"
+
+namespace billsync::jobs {
+
+// What a run of a job did.
+struct JobOutcome {
+  int64_t rows = 0;    // rows it changed; 0 means there was nothing to do
+  std::string detail;  // one line for a person
+};
+
+// A scheduled unit of work. `run` gets the time and a session and must be safe to run again after a crash.
+struct Job {
+  std::string name;
+  std::chrono::seconds every{60};
+  std::function<JobOutcome(db::Session&, Instant now)> run;
+};
+
+// A row of billing_jobs.
+struct JobState {
+  std::string job;
+  Instant next_due_at;
+  std::optional<std::string> lease_owner{}, last_error{}, last_seconds{};
+  std::optional<Instant> last_started_at{}, last_finished_at{}, last_ok_at{};
+  std::optional<int64_t> last_rows{};
+  int64_t runs = 0;  // rows in billing_job_runs
+};
+
+std::vector<JobState> ListJobs(db::Session& session);
+
+enum class Trigger { kSchedule, kManual };
+
+// Claims `job`, runs it, records it. nullopt when it is not due (kSchedule) or another holder has the lease. A failure
+// is recorded in billing_jobs and billing_job_runs and then thrown. `owner` names this process.
+std::optional<JobOutcome> RunJob(db::Pool& pool, const Job& job, Trigger trigger, const std::string& owner,
+                                 const Clock& clock);
+
+// "host:pid", the name under which this process holds leases.
+std::string ProcessName();
+
+// Runs jobs as they become due, one after the other, on a thread of its own.
+class Scheduler {
+ public:
+  Scheduler(db::Pool& pool, std::vector<Job> jobs, Clock clock);
+  ~Scheduler();
+
+  void Start();
+  // Waits for the running job to finish, then returns. May be called at any time, more than once.
+  void Stop();
+
+  // Failures since the start, for metrics.
+  uint64_t failures() const { return failures_.load(); }
+
+ private:
+  void Loop(const std::stop_token& stop);
+  void RunDue(const std::stop_token& stop);
+
+  db::Pool& pool_;
+  const std::vector<Job> jobs_;
+  const Clock clock_;
+  const std::string owner_;
+  std::atomic<uint64_t> failures_{0};
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::jthread thread_;
+};
+
+}  // namespace billsync::jobs

@@ -1,0 +1,60 @@
+#include "billsync/billing/event_reason.h"
+
+#include <algorithm>
+
+namespace billsync::billing {
+
+std::string_view Code(IgnoreReason reason) {
+  switch (reason) {
+    case IgnoreReason::kTypeNotUsed:
+      return "type_not_used";
+    case IgnoreReason::kThinEvent:
+      return "thin_event";
+    case IgnoreReason::kOtherMode:
+      return "other_mode";
+    case IgnoreReason::kNoObjectId:
+      return "no_object_id";
+    case IgnoreReason::kNoCustomer:
+      return "no_customer";
+  }
+  return "";
+}
+
+std::string_view Code(ParkReason reason) {
+  switch (reason) {
+    case ParkReason::kUnknownCustomer:
+      return "unknown_customer";
+    case ParkReason::kUnmappedPrice:
+      return "unmapped_price";
+    case ParkReason::kMissingExchangeRate:
+      return "missing_exchange_rate";
+    case ParkReason::kUnreadableShape:
+      return "unreadable_shape";
+    case ParkReason::kApplyFailed:
+      return "apply_failed";
+  }
+  return "";
+}
+
+std::string_view WayOut(ParkReason reason) {
+  switch (reason) {
+    case ParkReason::kUnknownCustomer:
+      return "set users.stripe_customer_id of the user it belongs to; it is applied within a second or two";
+    case ParkReason::kUnmappedPrice:
+      return "add the price to a [[plan]] or to add_ons in the configuration and restart serve";
+    case ParkReason::kMissingExchangeRate:
+      return "insert a row for the currency and day into billing_fx_rates";
+    case ParkReason::kUnreadableShape:
+      return "see detail; upgrade billsync, then: billsync events retry";
+    case ParkReason::kApplyFailed:
+      return "see detail; mend the cause, then: billsync events retry";
+  }
+  return "";
+}
+
+std::chrono::seconds BackOff(int attempts) {
+  const int doublings = std::clamp(attempts - 1, 0, 10);
+  return std::min(std::chrono::seconds(1LL << doublings), std::chrono::seconds(600));
+}
+
+}  // namespace billsync::billing

@@ -1,0 +1,104 @@
+#include "billsync/db/migrator.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <map>
+
+#include "billsync/base/parse.h"
+#include "db/migrations_sql.h"
+#include "db/migrator_sql.h"
+
+namespace billsync::db {
+namespace {
+
+std::string Sha256Hex(std::string_view text) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (const unsigned char byte : digest) {
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+// The text after "-- note:" on a line of its own, or nothing.
+std::string NoteOf(std::string_view sql) {
+  constexpr std::string_view kMark = "\n-- note:";
+  const size_t at = sql.find(kMark);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = sql.substr(at + kMark.size());
+  return std::string(Trim(rest.substr(0, rest.find('\n'))));
+}
+
+// name → checksum of what the database has. The table may not be there yet.
+std::map<std::string, std::string> AppliedMigrations(Transaction& tx) {
+  std::map<std::string, std::string> applied;
+  if (!tx.Exec(sql::kMigrationTableExists).Only().Bool("present")) return applied;
+  for (const Row row : tx.Exec(sql::kListAppliedMigrations)) {
+    applied.emplace(row.Text("name"), row.Text("checksum"));
+  }
+  return applied;
+}
+
+std::vector<const MigrationText*> Pending(const std::map<std::string, std::string>& applied) {
+  std::vector<const MigrationText*> pending;
+  size_t known = 0;
+  for (const MigrationText& text : kMigrationTexts) {
+    const auto found = applied.find(text.name);
+    if (found == applied.end()) {
+      pending.push_back(&text);
+      continue;
+    }
+    ++known;
+    if (found->second != Sha256Hex(text.sql)) {
+      throw Bug(std::string("migration ") + text.name + " was applied with another text than this program carries; " +
+                    "run the billsync release that applied it, or a newer one",
+                "");
+    }
+  }
+  if (known != applied.size()) {
+    throw Bug("the database has migrations this program does not know; run a newer billsync", "");
+  }
+  return pending;
+}
+
+}  // namespace
+
+std::vector<PendingMigration> PendingMigrations(Session& session) {
+  Transaction tx(session, {.read_only = true});
+  std::vector<PendingMigration> out;
+  for (const MigrationText* text : Pending(AppliedMigrations(tx))) out.push_back({text->name, NoteOf(text->sql)});
+  tx.Commit();
+  return out;
+}
+
+MigrationReport Migrate(Session& session, const std::function<void(const std::string&)>& progress) {
+  MigrationReport report;
+  session.TakeNotices();
+  for (;;) {
+    Transaction tx(session, {.statement_timeout = std::chrono::hours(1)});
+    tx.Exec(sql::kLockMigrations);
+    const auto pending = Pending(AppliedMigrations(tx));
+    if (pending.empty()) break;
+    const MigrationText& next = *pending.front();
+    progress(next.name);
+    tx.ExecScript(next.name, next.sql);
+    tx.Exec(sql::kCreateMigrationTable);
+    tx.Exec(sql::kRecordMigration, Params::Of(next.name, Sha256Hex(next.sql)));
+    tx.Commit();
+    report.applied.push_back({next.name, NoteOf(next.sql)});
+  }
+  for (const std::string& notice : session.TakeNotices()) {
+    if (notice.starts_with("WARNING")) report.warnings.emplace_back(Trim(notice));
+  }
+  return report;
+}
+
+int SchemaVersion() {
+  return static_cast<int>(kMigrationTexts.size());
+}
+
+}  // namespace billsync::db

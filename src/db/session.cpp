@@ -1,0 +1,149 @@
+#include "billsync/db/session.h"
+
+#include <pqxx/pqxx>
+
+#include "error_map.h"
+#include "row_reader.h"
+
+namespace billsync::db {
+namespace {
+
+// Collects what the server says beside results; libpq would print it to standard error.
+class NoticeCollector : public pqxx::errorhandler {
+ public:
+  NoticeCollector(pqxx::connection_base& connection, std::vector<std::string>& notices)
+      : pqxx::errorhandler(connection), notices_(notices) {}
+  bool operator()(const char message[]) noexcept override {
+    try {
+      notices_.emplace_back(message);
+      if (notices_.size() > 200) notices_.erase(notices_.begin());
+    } catch (...) {  // out of memory: a lost notice is better than a crash in a C callback
+    }
+    return false;
+  }
+
+ private:
+  std::vector<std::string>& notices_;
+};
+
+bool IsUrl(const std::string& url) {
+  return url.starts_with("postgres://") || url.starts_with("postgresql://");
+}
+
+// `url` with our connection keywords added. A keyword the caller gave wins in a URL's query; ours come first in a
+// keyword string, where the last one wins.
+std::string ConnectionString(const ConnectOptions& options) {
+  const std::string timeout = std::to_string(options.connect_timeout.count());
+  if (!IsUrl(options.url)) {
+    return "application_name='billsync " + options.role + "' connect_timeout=" + timeout +
+           " client_encoding=UTF8 " + options.url;
+  }
+  const char separator = options.url.find('?') == std::string::npos ? '?' : '&';
+  std::string out = options.url;
+  auto add = [&, next = separator](std::string_view key, const std::string& value) mutable {
+    if (options.url.find(std::string(key) + '=') != std::string::npos) return;
+    out += next;
+    next = '&';
+    out += std::string(key) + '=' + value;
+  };
+  add("application_name", "billsync%20" + options.role);
+  add("connect_timeout", timeout);
+  add("client_encoding", "UTF8");
+  return out;
+}
+
+}  // namespace
+
+struct Session::Impl {
+  explicit Impl(ConnectOptions given) : options(std::move(given)) {}
+  ConnectOptions options;
+  std::vector<std::string> notices;
+  std::unique_ptr<pqxx::connection> connection;
+  std::unique_ptr<NoticeCollector> collector;
+  std::unique_ptr<pqxx::nontransaction> channel;  // raw statements; BEGIN and COMMIT are ours
+  bool broken = false;
+};
+
+Session::Session(ConnectOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {
+  try {
+    impl_->connection = std::make_unique<pqxx::connection>(ConnectionString(impl_->options));
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    // Deprecated because 7.x never reconnects; 6.4 does, and would go on outside our transaction.
+    impl_->connection->inhibit_reactivation(true);
+#pragma GCC diagnostic pop
+    impl_->collector = std::make_unique<NoticeCollector>(*impl_->connection, impl_->notices);
+    impl_->channel = std::make_unique<pqxx::nontransaction>(*impl_->connection);
+  } catch (...) {
+    RethrowMapped("connect", false, &impl_->broken);
+  }
+}
+
+Session::~Session() = default;
+
+bool Session::Broken() const {
+  return impl_->broken;
+}
+
+std::vector<std::string> Session::TakeNotices() {
+  return std::exchange(impl_->notices, {});
+}
+
+const ConnectOptions& Session::options() const {
+  return impl_->options;
+}
+
+Transaction::Transaction(Session& session, TransactionOptions options) : session_(session) {
+  const auto timeout = options.statement_timeout.value_or(session.options().statement_timeout);
+  std::string begin = "BEGIN";
+  begin += options.snapshot ? " ISOLATION LEVEL REPEATABLE READ" : " ISOLATION LEVEL READ COMMITTED";
+  begin += options.read_only ? " READ ONLY;" : ";";
+  begin += "SET LOCAL row_security = off; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
+           "SET LOCAL search_path = public, pg_temp; SET LOCAL statement_timeout = '" +
+           std::to_string(timeout.count()) + "s'";
+  ExecScript("begin", begin);
+  open_ = true;
+}
+
+Transaction::~Transaction() {
+  if (!open_ || session_.impl_->broken) return;
+  try {
+    session_.impl_->channel->exec("ROLLBACK");
+  } catch (...) {  // the server rolls back by itself when the connection goes
+    session_.impl_->broken = true;
+  }
+}
+
+Result Transaction::Exec(const Query& query, const Params& params) {
+  return Exec(query.name, query.sql, params);
+}
+
+Result Transaction::Exec(const char* name, const std::string& sql, const Params& params) {
+  std::vector<const char*> raw;
+  raw.reserve(params.values().size());
+  for (const auto& value : params.values()) raw.push_back(value ? value->c_str() : nullptr);
+  try {
+    return MakeResult(session_.impl_->channel->exec_params(sql, pqxx::prepare::make_dynamic_params(raw)));
+  } catch (...) {
+    RethrowMapped(name, false, &session_.impl_->broken);
+  }
+}
+
+void Transaction::ExecScript(const char* name, const std::string& sql) {
+  try {
+    session_.impl_->channel->exec(sql);
+  } catch (...) {
+    RethrowMapped(name, false, &session_.impl_->broken);
+  }
+}
+
+void Transaction::Commit() {
+  open_ = false;
+  try {
+    session_.impl_->channel->exec("COMMIT");
+  } catch (...) {
+    RethrowMapped("commit", true, &session_.impl_->broken);
+  }
+}
+
+}  // namespace billsync::db

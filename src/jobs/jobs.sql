@@ -1,0 +1,37 @@
+-- name: EnsureJob
+INSERT INTO billing_jobs (job) VALUES ($1) ON CONFLICT (job) DO NOTHING
+
+-- name: ClaimJob
+-- Takes the lease if the job is due (or $3 forces it) and nobody holds it. Returns what the last holder left: a lease
+-- that ran out means it died. The database's clock decides, so machines need not agree. Locks the job's row.
+WITH free AS (
+    SELECT job, lease_owner, last_started_at FROM billing_jobs
+    WHERE job = $1 AND (next_due_at <= now() OR $3::boolean) AND (lease_until IS NULL OR lease_until < now())
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE billing_jobs j
+SET lease_owner = $2, lease_until = now() + interval '30 seconds', last_started_at = now()
+FROM free WHERE j.job = free.job
+RETURNING free.lease_owner AS abandoned_by, free.last_started_at AS abandoned_start, j.last_started_at AS started_at
+
+-- name: ExtendLease
+-- Heartbeat of a running job. No row: the lease was lost.
+UPDATE billing_jobs SET lease_until = now() + interval '30 seconds' WHERE job = $1 AND lease_owner = $2
+
+-- name: FinishJob
+-- Gives the lease back and sets the next due moment ($3 seconds on).
+UPDATE billing_jobs
+SET lease_owner = NULL, lease_until = NULL, last_finished_at = now(), next_due_at = now() + make_interval(secs => $3::int),
+    last_rows = $4::bigint, last_error = $5::text,
+    last_ok_at = CASE WHEN $5::text IS NULL THEN now() ELSE last_ok_at END
+WHERE job = $1 AND lease_owner = $2
+
+-- name: RecordJobRun
+INSERT INTO billing_job_runs (job, owner, trigger, started_at, finished_at, status, rows, detail, error)
+VALUES ($1, $2, $3, $4::timestamptz, now(), $5, $6::bigint, $7, $8)
+
+-- name: ListJobs
+SELECT j.job, j.next_due_at, j.lease_owner, j.last_started_at, j.last_finished_at, j.last_ok_at, j.last_rows, j.last_error,
+       extract(epoch FROM j.last_finished_at - j.last_started_at)::numeric(12, 3)::text AS last_seconds,
+       (SELECT count(*) FROM billing_job_runs r WHERE r.job = j.job) AS runs
+FROM billing_jobs j ORDER BY j.job

@@ -1,0 +1,145 @@
+#include "billsync/jobs/scheduler.h"
+
+#include <unistd.h>
+
+#include "billsync/base/log.h"
+#include "jobs/jobs_sql.h"
+#include "lease_keeper.h"
+
+namespace billsync::jobs {
+namespace {
+
+std::string_view Name(Trigger trigger) {
+  switch (trigger) {
+    case Trigger::kSchedule:
+      return "schedule";
+    case Trigger::kManual:
+      return "manual";
+  }
+  return "";
+}
+
+// Takes the lease; the moment the run started, or nullopt. Records a run whose holder died.
+std::optional<Instant> Claim(db::Session& session, const Job& job, Trigger trigger, const std::string& owner) {
+  db::Transaction tx(session);
+  tx.Exec(sql::kEnsureJob, db::Params::Of(job.name));
+  const auto claimed = tx.Exec(sql::kClaimJob, db::Params::Of(job.name, owner, trigger == Trigger::kManual));
+  std::optional<Instant> started;
+  if (!claimed.empty()) {
+    const db::Row row = claimed.Only();
+    started = row.At("started_at");
+    if (const auto dead = row.OptText("abandoned_by")) {
+      tx.Exec(sql::kRecordJobRun,
+              db::Params::Of(job.name, *dead, "schedule", row.OptAt("abandoned_start").value_or(*started), "abandoned",
+                             0, "its process ended before it finished", nullptr));
+    }
+  }
+  tx.Commit();
+  return started;
+}
+
+struct Finished {
+  Instant started;
+  JobOutcome outcome;
+  std::optional<std::string> error;
+};
+
+void Finish(db::Session& session, const Job& job, Trigger trigger, const std::string& owner, const Finished& run) {
+  db::Transaction tx(session);
+  tx.Exec(sql::kFinishJob,
+          db::Params::Of(job.name, owner, static_cast<int64_t>(job.every.count()), run.outcome.rows, run.error));
+  // A scheduled run that found nothing to do leaves no row: a five-second job would bury the rest.
+  if (run.error || run.outcome.rows > 0 || trigger == Trigger::kManual) {
+    tx.Exec(sql::kRecordJobRun, db::Params::Of(job.name, owner, Name(trigger), run.started,
+                                               run.error ? "failed" : "done", run.outcome.rows, run.outcome.detail,
+                                               run.error));
+  }
+  tx.Commit();
+}
+
+}  // namespace
+
+std::string ProcessName() {
+  char host[256] = "localhost";
+  gethostname(host, sizeof host - 1);
+  return std::string(host) + ":" + std::to_string(getpid());
+}
+
+std::vector<JobState> ListJobs(db::Session& session) {
+  db::Transaction tx(session, {.read_only = true});
+  std::vector<JobState> out;
+  for (const db::Row row : tx.Exec(sql::kListJobs)) {
+    JobState state{.job = row.Text("job"), .next_due_at = row.At("next_due_at"), .runs = row.Int("runs")};
+    state.lease_owner = row.OptText("lease_owner");
+    state.last_error = row.OptText("last_error");
+    state.last_seconds = row.OptText("last_seconds");
+    state.last_started_at = row.OptAt("last_started_at");
+    state.last_finished_at = row.OptAt("last_finished_at");
+    state.last_ok_at = row.OptAt("last_ok_at");
+    state.last_rows = row.OptInt("last_rows");
+    out.push_back(std::move(state));
+  }
+  tx.Commit();
+  return out;
+}
+
+std::optional<JobOutcome> RunJob(db::Pool& pool, const Job& job, Trigger trigger, const std::string& owner,
+                                 const Clock& clock) {
+  auto session = pool.Acquire();
+  const auto started = Claim(*session, job, trigger, owner);
+  if (!started) return std::nullopt;
+  Finished run{*started, {}, std::nullopt};
+  try {
+    const LeaseKeeper keeper(pool, job.name, owner);
+    run.outcome = job.run(*session, clock());
+  } catch (const std::exception& e) {
+    run.error = e.what();
+    auto fresh = pool.Acquire();  // the job's own session may be what broke
+    Finish(*fresh, job, trigger, owner, run);
+    throw;
+  }
+  Finish(*session, job, trigger, owner, run);
+  return run.outcome;
+}
+
+Scheduler::Scheduler(db::Pool& pool, std::vector<Job> jobs, Clock clock)
+    : pool_(pool), jobs_(std::move(jobs)), clock_(std::move(clock)), owner_(ProcessName()) {}
+
+Scheduler::~Scheduler() {
+  Stop();
+}
+
+void Scheduler::Start() {
+  thread_ = std::jthread([this](const std::stop_token& stop) { Loop(stop); });
+}
+
+void Scheduler::Stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Scheduler::Loop(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    RunDue(stop);
+    wake_.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
+  }
+}
+
+void Scheduler::RunDue(const std::stop_token& stop) {
+  for (const Job& job : jobs_) {
+    if (stop.stop_requested()) return;
+    try {
+      const auto outcome = RunJob(pool_, job, Trigger::kSchedule, owner_, clock_);
+      if (outcome && outcome->rows > 0) {
+        Log(LogLevel::kInfo, "job done", {{"job", job.name}, {"rows", static_cast<long long>(outcome->rows)},
+                                          {"detail", outcome->detail}});
+      }
+    } catch (const std::exception& e) {
+      ++failures_;
+      Log(LogLevel::kError, "job failed", {{"job", job.name}, {"error", e.what()}});
+    }
+  }
+}
+
+}  // namespace billsync::jobs
