@@ -36,6 +36,17 @@ Params& Params::Add(const std::vector<std::optional<std::string>>& values) {
   return Add(std::string_view(ArrayLiteral(values)));
 }
 
+void ArrayColumns::AddRow(const Params& row) {
+  if (row.values().size() != columns_.size()) throw Bug("a row has another number of values than the statement", "");
+  for (size_t i = 0; i < columns_.size(); ++i) columns_[i].push_back(row.values()[i]);
+}
+
+Params ArrayColumns::ToParams() const {
+  Params params;
+  for (const auto& column : columns_) params.Add(column);
+  return params;
+}
+
 std::string ArrayLiteral(const std::vector<std::optional<std::string>>& values) {
   std::string out = "{";
   for (const auto& value : values) {

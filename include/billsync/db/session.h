@@ -47,6 +47,21 @@ class Params {
   std::vector<std::optional<std::string>> values_;
 };
 
+// The array parameters of a set-based statement (unnest): rows go in one at a time, one array a column comes out.
+class ArrayColumns {
+ public:
+  explicit ArrayColumns(size_t columns) : columns_(columns) {}
+  // As many values as there are columns.
+  void AddRow(const Params& row);
+  bool empty() const { return columns_.empty() || columns_.front().empty(); }
+  size_t rows() const { return columns_.empty() ? 0 : columns_.front().size(); }
+  // $1 is the first column's array, and so on.
+  Params ToParams() const;
+
+ private:
+  std::vector<std::vector<std::optional<std::string>>> columns_;
+};
+
 // {"a","b",NULL} for a text[] parameter or COPY field.
 std::string ArrayLiteral(const std::vector<std::optional<std::string>>& values);
 

@@ -1,0 +1,80 @@
+// stripe_events → billing_subscriptions, billing_invoices, users.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "billsync/base/instant.h"
+#include "billsync/billing/entitlement.h"
+#include "billsync/billing/plan_map.h"
+#include "billsync/db/pool.h"
+
+namespace billsync::apply {
+
+struct ApplyOptions {
+  billing::PlanMap plans{{}, {}};
+  billing::EntitlementPolicy policy;
+  bool link_by_email = false;
+  int64_t batch = 256;  // events of one transaction at most
+};
+
+// Counters since the start.
+struct ApplyStats {
+  std::map<std::string, uint64_t> by_status;  // events by how an attempt ended
+  uint64_t batches = 0, failed_batches = 0, plan_changes = 0;
+};
+
+// Applies what is due, on a thread of its own. Any number of appliers, in any number of processes, may share a
+// database. Rows are pure functions of the stored events, so applying twice or in another order changes nothing.
+class Applier {
+ public:
+  Applier(db::Pool& pool, ApplyOptions options, Clock clock);
+  ~Applier();
+
+  void Start();
+  // Finishes the running batch.
+  void Stop();
+  // New events are on disk: look now instead of at the next poll.
+  void Wake();
+
+  // Applies until nothing is due; returns the number of attempts. For the command line and tests.
+  size_t ApplyAllDue();
+
+  ApplyStats Stats() const;
+
+ private:
+  void Loop(const std::stop_token& stop);
+  size_t ApplyOnce();
+  void Isolate(db::Session& session, const std::vector<std::string>& event_ids);
+
+  db::Pool& pool_;
+  const ApplyOptions options_;
+  const Clock clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any wake_;
+  bool woken_ = false;
+  ApplyStats stats_;
+  std::jthread thread_;
+};
+
+// A person asks for another attempt of these parked or dead events (all of them when empty). Returns how many.
+int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_ids);
+
+// Makes what is parked for an unmapped price due: serve starts with a plan map that may know it now.
+void ReleaseUnmapped(db::Session& session);
+
+// Events now in stripe_events, by status and reason, and how long the oldest unapplied one has waited.
+struct EventCounts {
+  std::map<std::pair<std::string, std::string>, int64_t> by_status_reason;
+  int64_t due = 0;
+  int64_t oldest_due_s = 0;
+};
+EventCounts CountEvents(db::Session& session);
+
+}  // namespace billsync::apply

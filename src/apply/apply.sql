@@ -1,0 +1,63 @@
+-- name: ClaimDueEvents
+-- Takes up to $1 events that are due, oldest first. SKIP LOCKED: two appliers never claim the same event. Index
+-- stripe_events_due. The attempt is counted when the outcome is written (SetOutcomes), in this same transaction.
+SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
+FROM stripe_events
+WHERE status IN ('received', 'parked') AND next_attempt_at <= now()
+ORDER BY next_attempt_at, id
+LIMIT $1::int
+FOR UPDATE SKIP LOCKED
+
+-- name: ClaimEvent
+-- One event by id, if it is still due; used to isolate a poison event.
+SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
+FROM stripe_events
+WHERE id = $1 AND status IN ('received', 'parked')
+FOR UPDATE SKIP LOCKED
+
+-- name: LockKeys
+-- Serialises work on objects and customers for the transaction. Keys come sorted, so two appliers that share some wait
+-- for each other and never in a circle. Taken after the event rows and before customers, then users.
+SELECT pg_advisory_xact_lock(hashtextextended(key, 7243392017)) FROM unnest($1::text[]) WITH ORDINALITY AS k (key, n)
+ORDER BY n
+
+-- name: ReadObjectEvents
+-- Every event of the objects, whatever became of it; the fold needs the whole set. Index stripe_events_object.
+SELECT id, type, object_id, created, payload
+FROM stripe_events
+WHERE object_id = ANY ($1::text[]) AND status <> 'ignored'
+ORDER BY object_id, created, id
+
+-- name: SetOutcomes
+-- Writes what became of the claimed events. $5: seconds until a parked one is looked at again.
+UPDATE stripe_events e
+SET status = t.status, reason = t.reason, detail = t.detail, attempts = e.attempts + 1,
+    next_attempt_at = now() + make_interval(secs => t.delay_s),
+    applied_at = CASE WHEN t.status = 'applied' THEN now() END
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[]) AS t (id, status, reason, detail, delay_s)
+WHERE e.id = t.id
+
+-- name: ReleaseCustomers
+-- Customers that were just linked: what waited for them is due. Run after the commit that linked them.
+UPDATE stripe_events SET next_attempt_at = now()
+WHERE id IN (SELECT id FROM stripe_events
+             WHERE customer = ANY ($1::text[]) AND status = 'parked' AND reason = 'unknown_customer'
+             FOR UPDATE SKIP LOCKED)
+
+-- name: ReleaseReason
+-- Everything parked for one reason is due: the plan map may have changed while serve was down.
+UPDATE stripe_events SET next_attempt_at = now()
+WHERE id IN (SELECT id FROM stripe_events WHERE status = 'parked' AND reason = $1 FOR UPDATE SKIP LOCKED)
+
+-- name: RetryEvents
+-- A person asks for another attempt: the named events, or all parked and dead ones when $1 is empty.
+UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now()
+WHERE status IN ('parked', 'dead') AND (cardinality($1::text[]) = 0 OR id = ANY ($1::text[]))
+RETURNING id
+
+-- name: CountDue
+SELECT count(*) AS due, coalesce(extract(epoch FROM now() - min(received_at)), 0)::bigint AS oldest_s
+FROM stripe_events WHERE status = 'received' AND next_attempt_at <= now()
+
+-- name: CountByStatus
+SELECT status, coalesce(reason, '') AS reason, count(*) AS events FROM stripe_events GROUP BY 1, 2

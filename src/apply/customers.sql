@@ -1,0 +1,39 @@
+-- name: ReadCustomers
+SELECT stripe_customer_id, user_id, linked_by, metadata_user_id, reference_user_id, email, deleted
+FROM billing_customers WHERE stripe_customer_id = ANY ($1::text[])
+
+-- name: UpsertCustomers
+-- Under the customers' advisory locks. linked_at moves only when the link is made.
+INSERT INTO billing_customers AS c
+    (stripe_customer_id, user_id, linked_by, linked_at, metadata_user_id, reference_user_id, email, deleted)
+SELECT t.id, t.user_id, t.linked_by, CASE WHEN t.user_id IS NOT NULL THEN now() END, t.metadata_user_id,
+       t.reference_user_id, t.email, t.deleted
+FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[])
+     AS t (id, user_id, linked_by, metadata_user_id, reference_user_id, email, deleted)
+ORDER BY t.id
+ON CONFLICT (stripe_customer_id) DO UPDATE SET
+    user_id = EXCLUDED.user_id, linked_by = EXCLUDED.linked_by,
+    linked_at = coalesce(c.linked_at, EXCLUDED.linked_at), metadata_user_id = EXCLUDED.metadata_user_id,
+    reference_user_id = EXCLUDED.reference_user_id, email = EXCLUDED.email, deleted = EXCLUDED.deleted,
+    updated_at = now()
+WHERE (c.user_id, c.linked_by, c.metadata_user_id, c.reference_user_id, c.email, c.deleted)
+   IS DISTINCT FROM (EXCLUDED.user_id, EXCLUDED.linked_by, EXCLUDED.metadata_user_id, EXCLUDED.reference_user_id,
+                     EXCLUDED.email, EXCLUDED.deleted)
+
+-- name: FindUsersByCustomer
+SELECT id, stripe_customer_id FROM users WHERE stripe_customer_id = ANY ($1::text[])
+
+-- name: FindUsersById
+SELECT id FROM users WHERE id = ANY ($1::uuid[])
+
+-- name: FindUsersByEmail
+-- Verified addresses only; the caller refuses an address that several users share.
+SELECT lower(email) AS email, id FROM users
+WHERE lower(email) = ANY ($1::text[]) AND email_verified AND deleted_at IS NULL
+
+-- name: SetUsersCustomer
+-- Gives a user without a Stripe customer id the one it was linked to, unless another user has it.
+UPDATE users u SET stripe_customer_id = t.customer
+FROM unnest($1::uuid[], $2::text[]) AS t (user_id, customer)
+WHERE u.id = t.user_id AND u.stripe_customer_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM users o WHERE o.stripe_customer_id = t.customer)

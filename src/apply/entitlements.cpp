@@ -1,0 +1,109 @@
+#include "billsync/apply/entitlements.h"
+
+#include <map>
+
+#include "apply/entitlements_sql.h"
+#include "billsync/base/parse.h"
+
+namespace billsync::apply {
+namespace {
+
+using billing::Tier;
+
+// A subscription of a user, with the event its row was last set by.
+struct Facts {
+  std::vector<billing::SubscriptionFacts> subscriptions;
+  std::map<std::string, std::optional<std::string>> last_event;  // by subscription
+};
+
+Tier TierColumn(const db::Row& row, const char* column) {
+  const auto tier = billing::ParseTier(row.View(column));
+  if (!tier) throw db::Bug(std::string(column) + " holds a tier this program does not know", "");
+  return *tier;
+}
+
+std::map<std::string, Facts> ReadFacts(db::Transaction& tx, const std::vector<std::string>& user_ids) {
+  std::map<std::string, Facts> facts;
+  for (const db::Row row : tx.Exec(sql::kReadSubscriptionFacts, db::Params::Of(user_ids))) {
+    Facts& user = facts[row.Text("user_id")];
+    const std::string id = row.Text("stripe_subscription_id");
+    user.subscriptions.push_back({id, TierColumn(row, "plan_tier"), row.Text("status"), row.At("current_period_end"),
+                                  row.OptAt("past_due_since")});
+    user.last_event.emplace(id, row.OptText("last_event_id"));
+  }
+  return facts;
+}
+
+// What a user is to have.
+struct Target {
+  Tier tier;
+  int64_t quota;
+  std::optional<std::string> subscription;  // for users.stripe_subscription_id
+  std::string cause;
+};
+
+Target Decide(const db::Row& user, const Facts& facts, const billing::PlanMap& plans,
+              const billing::EntitlementPolicy& policy, Instant now) {
+  const auto override_quota = user.OptInt("override_quota");
+  Target target{Tier::kFree, 0, user.OptText("stripe_subscription_id"), ""};
+  if (facts.subscriptions.empty()) {
+    target.tier = user.IsNull("plan_tier") ? Tier::kFree : TierColumn(user, "plan_tier");
+    target.cause = override_quota ? "quota override in force" : "quota override over";
+  } else {
+    const auto entitlement = billing::DecideEntitlement(facts.subscriptions, now, policy);
+    target.tier = entitlement.tier;
+    target.cause = entitlement.cause;
+    if (entitlement.subscription) target.subscription = entitlement.subscription;
+  }
+  target.quota = override_quota.value_or(plans.Quota(target.tier));
+  return target;
+}
+
+}  // namespace
+
+int64_t ReviseEntitlements(db::Transaction& tx, const std::vector<std::string>& user_ids,
+                           const billing::PlanMap& plans, const billing::EntitlementPolicy& policy, Instant now) {
+  if (user_ids.empty()) return 0;
+  const auto users = tx.Exec(sql::kLockUsers, db::Params::Of(user_ids, now));
+  auto facts = ReadFacts(tx, user_ids);
+  db::ArrayColumns updates(4);
+  db::ArrayColumns changes(9);
+  for (const db::Row user : users) {
+    const std::string id = user.Text("id");
+    const Facts& own = facts[id];
+    const Target target = Decide(user, own, plans, policy, now);
+    const auto old_tier = user.OptText("plan_tier");
+    const auto old_quota = user.OptInt("monthly_runs_quota");
+    const bool moved = old_tier != billing::Name(target.tier) || old_quota != target.quota;
+    if (!moved && target.subscription == user.OptText("stripe_subscription_id")) continue;
+    updates.AddRow(db::Params::Of(id, billing::Name(target.tier), target.quota, target.subscription));
+    if (!moved) continue;
+    std::optional<std::string> event;
+    if (target.subscription) {
+      if (const auto found = own.last_event.find(*target.subscription); found != own.last_event.end()) {
+        event = found->second;
+      }
+    }
+    changes.AddRow(db::Params::Of(id, now, old_tier, billing::Name(target.tier), old_quota, target.quota,
+                                  target.subscription, event, target.cause));
+  }
+  if (!updates.empty()) tx.Exec(sql::kUpdateUsers, updates.ToParams());
+  if (!changes.empty()) tx.Exec(sql::kInsertPlanChanges, changes.ToParams());
+  return static_cast<int64_t>(changes.rows());
+}
+
+int64_t SweepEntitlements(db::Session& session, const billing::PlanMap& plans,
+                          const billing::EntitlementPolicy& policy, Instant now) {
+  db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(5)});
+  std::vector<std::string> users;
+  for (const db::Row row : tx.Exec(sql::kUsersToSweep,
+                                   db::Params::Of(now, static_cast<int64_t>(policy.grace.count()),
+                                                  static_cast<int64_t>(policy.silence.count())))) {
+    users.push_back(row.Text("user_id"));
+  }
+  const int64_t changed = ReviseEntitlements(tx, users, plans, policy, now);
+  tx.Commit();
+  return changed;
+}
+
+}  // namespace billsync::apply

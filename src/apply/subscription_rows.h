@@ -1,0 +1,32 @@
+// Folded subscriptions → rows of billing_subscriptions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "billsync/billing/plan_map.h"
+#include "billsync/db/session.h"
+#include "billsync/stripe/merge.h"
+#include "exchange_rates.h"
+#include "outcomes.h"
+
+namespace billsync::apply {
+
+// One folded subscription with the events claimed for it in this batch.
+struct SubscriptionWork {
+  stripe::FoldedSubscription fold;
+  std::vector<const ClaimedEvent*> claimed;
+  std::string user_id;
+};
+
+// Sum of the items' prices for one period in minor units: unit amount times quantity, metered prices count nothing.
+// None when a tiered or oversized price leaves it open. Pure.
+std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription);
+
+// Upserts what can be; parks the claimed events of what cannot (unmapped price, no period, missing rate). Returns the
+// users whose rows may have changed.
+std::vector<std::string> WriteSubscriptions(db::Transaction& tx, const std::vector<SubscriptionWork>& work,
+                                            const billing::PlanMap& plans, Outcomes& outcomes);
+
+}  // namespace billsync::apply
