@@ -54,7 +54,7 @@ void ReadAdminTokens(ConfigReader& reader, const std::string& key, const std::st
     } else if (token.size() < 16) {
       reader.Fault(key, "has a token of fewer than 16 characters for role " + role);
     } else {
-      config.admin_tokens.push_back({role == "ops" ? Role::kOps : Role::kFinance, Secret(token)});
+      config.admin_tokens.push_back({role == "ops" ? admin::Role::kOps : admin::Role::kFinance, Secret(token)});
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <pqxx/pqxx>
 
+#include "db/session_sql.h"
 #include "error_map.h"
 #include "row_reader.h"
 
@@ -77,6 +78,21 @@ Session::Session(ConnectOptions options) : impl_(std::make_unique<Impl>(std::mov
   } catch (...) {
     RethrowMapped("connect", false, &impl_->broken);
   }
+  if (impl_->options.refuse_hidden_rows) RefuseHiddenRows();
+}
+
+void Session::RefuseHiddenRows() {
+  Transaction tx(*this, {.read_only = true});
+  std::string tables;
+  if (tx.Exec(sql::kFilterCheckExists).Only().Bool("present")) {  // not before the first migration
+    for (const Row row : tx.Exec(sql::kFilteredTables)) tables += (tables.empty() ? "" : ", ") + row.Text("table_name");
+  }
+  tx.Commit();
+  if (!tables.empty()) {
+    throw Bug("row-level security may hide rows of " + tables + " from this role; as an owner run: psql -f " +
+                  "config/postgres-roles.sql and grant billsync_service to it",
+              "42501");
+  }
 }
 
 Session::~Session() = default;
@@ -98,7 +114,7 @@ Transaction::Transaction(Session& session, TransactionOptions options) : session
   std::string begin = "BEGIN";
   begin += options.snapshot ? " ISOLATION LEVEL REPEATABLE READ" : " ISOLATION LEVEL READ COMMITTED";
   begin += options.read_only ? " READ ONLY;" : ";";
-  begin += "SET LOCAL row_security = off; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
+  begin += "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
            "SET LOCAL search_path = public, pg_temp; SET LOCAL statement_timeout = '" +
            std::to_string(timeout.count()) + "s'";
   ExecScript("begin", begin);

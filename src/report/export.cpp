@@ -8,12 +8,12 @@
 #include <stdexcept>
 
 #include "billsync/base/log.h"
+#include "billsync/base/version.h"
 #include "billsync/db/migrator.h"
 #include "columns.h"
 #include "digest_stream.h"
 #include "durable_file.h"
 #include "report/report_sql.h"
-#include "version.h"
 
 namespace billsync::report {
 namespace {
@@ -67,7 +67,7 @@ class Snapshot {
         manifest_{.period = period,
                   .as_of = tx_.Exec(sql::kSnapshotMoment).Only().At("as_of"),
                   .schema_version = db::SchemaVersion(),
-                  .program_version = kVersion,
+                  .program_version = ProgramVersion(),
                   .files = {}} {}
 
   void Write(Report report, std::ostream& out, const ExportProgress& progress) {

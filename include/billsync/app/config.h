@@ -9,6 +9,7 @@
 
 #include <tl/expected.hpp>
 
+#include "billsync/admin/token_guard.h"
 #include "billsync/base/log.h"
 #include "billsync/base/secret.h"
 #include "billsync/billing/entitlement.h"
@@ -16,14 +17,6 @@
 #include "billsync/stripe/signature.h"
 
 namespace billsync::app {
-
-enum class Role { kFinance, kOps };
-
-// A bearer token of the admin listener.
-struct AdminToken {
-  Role role = Role::kFinance;
-  Secret token;
-};
 
 // Which events are applied; those of the other mode are stored and ignored.
 enum class Livemode { kAny, kLive, kTest };
@@ -44,7 +37,7 @@ struct Config {
   std::string tls_certificate_file, tls_key_file;
   size_t max_connections = 4096;
   size_t max_connections_per_peer = 0;
-  std::vector<AdminToken> admin_tokens;
+  std::vector<admin::Token> admin_tokens;
 
   Secret stripe_api_key;
   std::string stripe_api_base = "https://api.stripe.com";

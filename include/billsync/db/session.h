@@ -132,12 +132,16 @@ struct ConnectOptions {
   std::string role;                          // application_name is "billsync <role>"
   std::chrono::seconds connect_timeout{2};   // libpq's smallest
   std::chrono::seconds statement_timeout{30};  // of every statement, unless a transaction asks for another
+  // Refuse to work as a role from which policies may hide rows: a silent zero is worse than an error. The session
+  // setting row_security = off would not do: it raises for every role but the owner, even under a policy of "true".
+  bool refuse_hidden_rows = true;
 };
 
 // One connection, used by one thread at a time. It never reconnects by itself: after a connection error it is Broken()
 // and has to be replaced (libpqxx would silently go on in a new backend, outside the transaction).
 class Session {
  public:
+  // Throws Transient when the server cannot be reached, Bug when row-level security would hide rows (SQLSTATE 42501).
   explicit Session(ConnectOptions options);
   ~Session();
   Session(const Session&) = delete;
@@ -150,6 +154,7 @@ class Session {
 
  private:
   friend class Transaction;
+  void RefuseHiddenRows();
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
@@ -161,8 +166,7 @@ struct TransactionOptions {
 };
 
 // BEGIN … COMMIT; rolls back when it is destroyed uncommitted. Settings are SET LOCAL, so it works through PgBouncer in
-// transaction mode: row_security off (a policy that would hide rows is an error, never a silent zero), TimeZone UTC,
-// search_path public first and pg_temp last, statement_timeout.
+// transaction mode: TimeZone UTC, search_path public first and pg_temp last, statement_timeout.
 class Transaction {
  public:
   explicit Transaction(Session& session, TransactionOptions options = {});

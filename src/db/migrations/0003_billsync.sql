@@ -88,7 +88,12 @@ ALTER TABLE billing_subscriptions
     ADD COLUMN last_event_id text COLLATE "C",
     ADD COLUMN last_event_created timestamptz,
     ADD COLUMN needs_refetch boolean NOT NULL DEFAULT false,
-    ALTER COLUMN amount_usd TYPE numeric(14, 2);
+    ALTER COLUMN amount_usd TYPE numeric(14, 2),
+    -- A subscription in a currency whose exchange rate is missing entitles all the same: no price is better than none
+    -- of the service, and better than a wrong price.
+    ALTER COLUMN amount_usd DROP NOT NULL;
+COMMENT ON COLUMN billing_subscriptions.amount_usd IS
+    'Price of one period in US dollars; NULL for a tiered price, and while billing_fx_rates has no rate';
 COMMENT ON COLUMN billing_subscriptions.amount_minor IS
     'Price of one period in Stripe''s minor units of currency; NULL when a tiered price leaves it open';
 COMMENT ON COLUMN billing_subscriptions.last_event_id IS 'The event the snapshot columns were taken from';
@@ -259,3 +264,6 @@ CREATE TRIGGER billing_fx_rates_added AFTER INSERT OR UPDATE ON billing_fx_rates
     FOR EACH STATEMENT EXECUTE FUNCTION billing_release_parked_for_rate();
 
 REVOKE EXECUTE ON FUNCTION billing_release_parked_of_customer(), billing_release_parked_for_rate() FROM PUBLIC;
+
+-- Hosts with default grants open new tables to everybody they know.
+DO $$ BEGIN PERFORM billing_revoke_outsiders(); END; $$;

@@ -1,0 +1,27 @@
+// The admin listener's routes.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "billsync/admin/metrics.h"
+#include "billsync/admin/token_guard.h"
+#include "billsync/http/router.h"
+#include "billsync/jobs/scheduler.h"
+
+namespace billsync::admin {
+
+// What the routes work on; all outlives the listener.
+struct AdminParts {
+  const TokenGuard* guard = nullptr;
+  MetricSources metrics;
+  db::Pool* pool = nullptr;
+  std::vector<jobs::Job> jobs;
+  std::function<void()> wake_applier;
+};
+
+// Adds GET /, /metrics, /api/v1/events, /api/v1/events/{id}, POST /api/v1/events/{id}/retry, GET /api/v1/jobs and POST
+// /api/v1/jobs/{name}/run. Every one needs a token; those that change something need role ops.
+void AddRoutes(http::Router& router, AdminParts parts);
+
+}  // namespace billsync::admin

@@ -1,0 +1,22 @@
+// The scheduled jobs of this program.
+#pragma once
+
+#include <vector>
+
+#include "billsync/app/config.h"
+#include "billsync/apply/applier.h"
+#include "billsync/jobs/scheduler.h"
+
+namespace billsync::app {
+
+// rollup, quota-reset, entitlement-sweep and retention, with the intervals of the configuration. (`apply` is no entry:
+// it runs without pause.)
+std::vector<jobs::Job> MakeJobs(const Config& config);
+
+// What the applier needs of the configuration.
+apply::ApplyOptions MakeApplyOptions(const Config& config);
+
+// Sessions of this configuration under the name "billsync <role>".
+db::ConnectOptions MakeConnectOptions(const Config& config, const std::string& role);
+
+}  // namespace billsync::app

@@ -1,0 +1,139 @@
+#include "billsync/admin/api.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "billsync/apply/applier.h"
+#include "billsync/apply/event_log.h"
+#include "billsync/base/json_writer.h"
+#include "billsync/base/log.h"
+#include "billsync/base/parse.h"
+
+namespace billsync::admin {
+namespace {
+
+constexpr std::string_view kIndex =
+    "billsync\n\n"
+    "GET  /metrics                        Prometheus metrics\n"
+    "GET  /api/v1/events                  stored events; ?status= &reason= &object_id= &customer= &limit=\n"
+    "GET  /api/v1/events/{id}             one event\n"
+    "POST /api/v1/events/{id}/retry       apply a parked or dead event again (ops)\n"
+    "GET  /api/v1/jobs                    scheduled jobs\n"
+    "POST /api/v1/jobs/{name}/run         run a job now (ops)\n";
+
+http::Response Json(std::string body, int status = 200) {
+  return {.status = status, .content_type = "application/json", .body = std::move(body)};
+}
+
+// Runs `answer` and turns a database failure into a 503 or 500 without its internals.
+template <typename F>
+void Respond(http::Responder& responder, F answer) {
+  http::Response response;
+  try {
+    response = answer();
+  } catch (const db::Bug& e) {
+    Log(LogLevel::kError, "an admin request failed", {{"error", e.what()}});
+    response = http::Problem(http::ProblemCode::kInternal);
+  } catch (const db::Error& e) {
+    Log(LogLevel::kWarning, "an admin request found no database", {{"error", e.what()}});
+    response = http::Problem(503, "database_unavailable", "The database cannot be reached; try again.");
+    response.headers.emplace_back("Retry-After", "1");
+  }
+  responder.Send(std::move(response));
+}
+
+std::optional<std::string> QueryText(const http::Request& request, std::string_view name) {
+  const auto value = request.FindQuery(name);
+  if (!value || value->empty()) return std::nullopt;
+  return std::string(*value);
+}
+
+http::Response ListEvents(const AdminParts& parts, const http::Request& request) {
+  apply::EventFilter filter{.status = QueryText(request, "status"),
+                            .reason = QueryText(request, "reason"),
+                            .object_id = QueryText(request, "object_id"),
+                            .customer = QueryText(request, "customer")};
+  if (const auto limit = QueryText(request, "limit")) {
+    const auto number = ParseInt<int64_t>(*limit);
+    if (!number || *number < 1 || *number > 1000) {
+      return http::Problem(400, "bad_limit", "limit must be a whole number from 1 to 1000.");
+    }
+    filter.limit = *number;
+  }
+  auto session = parts.pool->Acquire();
+  JsonArray events;
+  for (const auto& event : apply::ListEvents(*session, filter)) events.AddRaw(event.Json());
+  return Json(JsonObject().AddRaw("events", events.Text()).Text());
+}
+
+http::Response ShowEvent(const AdminParts& parts, const http::Request& request) {
+  auto session = parts.pool->Acquire();
+  const auto event = apply::FindEvent(*session, request.GetPathParam("id"));
+  if (!event) return http::Problem(404, "event_not_found", "No event with this id is stored.");
+  return Json(JsonObject().AddRaw("event", event->summary.Json()).Add("payload", event->payload).Text());
+}
+
+http::Response RetryEvent(const AdminParts& parts, const http::Request& request) {
+  auto session = parts.pool->Acquire();
+  const std::string& id = request.GetPathParam("id");
+  if (apply::RetryEvents(*session, {id}) == 0) {
+    return http::Problem(409, "event_not_parked", "No parked or dead event has this id.");
+  }
+  parts.wake_applier();
+  Log(LogLevel::kInfo, "an event is retried by hand", {{"event", id}, {"from", request.remote_addr}});
+  return Json(JsonObject().Add("id", id).Add("retried", true).Text(), 202);
+}
+
+std::optional<std::string> OptTime(const std::optional<Instant>& at) {
+  return at ? std::optional(FormatInstant(*at)) : std::nullopt;
+}
+
+http::Response ListJobs(const AdminParts& parts, const http::Request&) {
+  auto session = parts.pool->Acquire();
+  JsonArray list;
+  for (const auto& state : jobs::ListJobs(*session)) {
+    JsonObject job;
+    job.Add("job", state.job).Add("next_due_at", FormatInstant(state.next_due_at));
+    job.Add("lease_owner", state.lease_owner).Add("last_started_at", OptTime(state.last_started_at));
+    job.Add("last_finished_at", OptTime(state.last_finished_at)).Add("last_ok_at", OptTime(state.last_ok_at));
+    job.Add("last_rows", state.last_rows).Add("last_error", state.last_error).Add("runs", state.runs);
+    list.AddRaw(job.Text());
+  }
+  return Json(JsonObject().AddRaw("jobs", list.Text()).Text());
+}
+
+http::Response RunJob(const AdminParts& parts, const http::Request& request) {
+  const std::string& name = request.GetPathParam("name");
+  const auto found = std::ranges::find(parts.jobs, name, &jobs::Job::name);
+  if (found == parts.jobs.end()) return http::Problem(404, "job_not_found", "No job has this name.");
+  Log(LogLevel::kInfo, "a job is run by hand", {{"job", name}, {"from", request.remote_addr}});
+  const auto outcome =
+      jobs::RunJob(*parts.pool, *found, jobs::Trigger::kManual, jobs::ProcessName() + ":admin", parts.metrics.clock);
+  if (!outcome) return http::Problem(409, "job_running", "The job is running now, here or on another machine.");
+  return Json(JsonObject().Add("job", name).Add("rows", outcome->rows).Add("detail", outcome->detail).Text());
+}
+
+}  // namespace
+
+void AddRoutes(http::Router& router, AdminParts given) {
+  const auto parts = std::make_shared<const AdminParts>(std::move(given));
+  const auto add = [&](const char* method, const char* path, Role role, auto function) {
+    router.Add(method, path,
+               parts->guard->Require(role, [parts, function](http::Request&& request, http::Responder responder) {
+                 Respond(responder, [&] { return function(*parts, request); });
+               }));
+  };
+  add("GET", "/", Role::kFinance, [](const AdminParts&, const http::Request&) {
+    return http::Response{.content_type = "text/plain; charset=utf-8", .body = std::string(kIndex)};
+  });
+  add("GET", "/metrics", Role::kFinance, [](const AdminParts& p, const http::Request&) {
+    return http::Response{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = MetricsPage(p.metrics)};
+  });
+  add("GET", "/api/v1/events", Role::kFinance, ListEvents);
+  add("GET", "/api/v1/events/{id}", Role::kFinance, ShowEvent);
+  add("POST", "/api/v1/events/{id}/retry", Role::kOps, RetryEvent);
+  add("GET", "/api/v1/jobs", Role::kFinance, ListJobs);
+  add("POST", "/api/v1/jobs/{name}/run", Role::kOps, RunJob);
+}
+
+}  // namespace billsync::admin

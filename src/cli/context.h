@@ -1,0 +1,61 @@
+// What every command of the command line shares.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "billsync/app/config.h"
+#include "billsync/db/session.h"
+
+namespace billsync::cli {
+
+// Exit statuses; scripts rely on them.
+enum ExitStatus : int {
+  kDone = 0,
+  kFailed = 1,
+  kUsage = 2,            // wrong usage or configuration
+  kNeedsAttention = 3,  // done, but something wants a person: drift, parked events, findings
+};
+
+// A failure with its exit status and a message for a person.
+class CliError : public std::runtime_error {
+ public:
+  CliError(ExitStatus status, const std::string& message) : std::runtime_error(message), status_(status) {}
+  ExitStatus status() const { return status_; }
+
+ private:
+  ExitStatus status_;
+};
+
+// Global options and what a command set out to do.
+struct Context {
+  std::optional<std::string> config_file;
+  std::optional<std::string> log_level;
+  bool json = false;
+  std::function<int()> run;  // set by the command that was named
+
+  // The configuration, or a CliError listing every fault. `missing` names what this command cannot do without.
+  app::Config Load(const std::function<std::vector<app::ConfigFault>(const app::Config&)>& missing) const;
+  // Configuration and one session for a command that only needs the database.
+  db::Session Connect(const std::string& role) const;
+};
+
+// Adds "--json" to a command.
+void AddJsonFlag(CLI::App& command, Context& context);
+
+// Each adds one command (with its subcommands) to `app`; its callback sets context.run.
+void AddServe(CLI::App& app, Context& context);
+void AddMigrate(CLI::App& app, Context& context);
+void AddDoctor(CLI::App& app, Context& context);
+void AddSend(CLI::App& app, Context& context);
+void AddEvents(CLI::App& app, Context& context);
+void AddRollup(CLI::App& app, Context& context);
+void AddResetQuotas(CLI::App& app, Context& context);
+void AddExport(CLI::App& app, Context& context);
+void AddJobs(CLI::App& app, Context& context);
+
+}  // namespace billsync::cli

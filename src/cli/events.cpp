@@ -1,0 +1,189 @@
+#include <fstream>
+#include <future>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "billsync/app/job_list.h"
+#include "billsync/apply/applier.h"
+#include "billsync/apply/event_log.h"
+#include "billsync/base/json_writer.h"
+#include "billsync/base/parse.h"
+#include "billsync/webhook/endpoint.h"
+#include "context.h"
+#include "terminal.h"
+
+namespace billsync::cli {
+namespace {
+
+std::string Coloured(const std::string& status) {
+  if (status == "applied") return Good(status);
+  if (status == "parked") return Warn(status);
+  if (status == "dead") return Bad(status);
+  return status;
+}
+
+int List(const Context& context, const apply::EventFilter& filter) {
+  auto session = context.Connect("events");
+  const auto events = apply::ListEvents(session, filter);
+  if (context.json) {
+    for (const auto& event : events) std::cout << event.Json() << "\n";
+    return kDone;
+  }
+  Table table({"RECEIVED", "EVENT", "TYPE", "OBJECT", "STATUS", "REASON"});
+  for (const auto& event : events) {
+    table.AddRow({FormatInstant(event.received_at).substr(0, 19) + "Z", event.id, event.type,
+                  event.object_id.value_or("-"), Coloured(event.status), event.reason.value_or("")});
+  }
+  table.Print();
+  return kDone;
+}
+
+int Show(const Context& context, const std::string& id) {
+  auto session = context.Connect("events");
+  const auto event = apply::FindEvent(session, id);
+  if (!event) throw CliError(kFailed, "no event " + id + " is stored; `billsync events list` shows what is");
+  const auto& s = event->summary;
+  if (context.json) {
+    std::cout << JsonObject().AddRaw("event", s.Json()).Add("payload", event->payload).Text() << "\n";
+    return kDone;
+  }
+  std::cout << s.id << "  " << s.type << "\n  status    " << Coloured(s.status);
+  if (s.reason) std::cout << ": " << *s.reason;
+  if (s.detail && !s.detail->empty()) std::cout << " (" << *s.detail << ")";
+  std::cout << "\n  attempts  " << s.attempts << "\n  object    " << s.object_id.value_or("-") << "\n  customer  "
+            << s.customer.value_or("-") << "\n  created   " << FormatInstant(s.created) << "\n  received  "
+            << FormatInstant(s.received_at) << "\n";
+  if (s.applied_at) std::cout << "  applied   " << FormatInstant(*s.applied_at) << "\n";
+  if (const auto way_out = s.WayOut(); !way_out.empty()) {
+    std::cout << "  way out   " << way_out << "\n  next try  " << FormatInstant(s.next_attempt_at) << "\n";
+  }
+  std::cout << event->payload << "\n";
+  return kDone;
+}
+
+// Applies all that is due now; for commands that run beside or without `serve`.
+size_t ApplyNow(const app::Config& config) {
+  db::Pool pool(app::MakeConnectOptions(config, "events"), 2);
+  apply::Applier applier(pool, app::MakeApplyOptions(config), SystemNow);
+  return applier.ApplyAllDue();
+}
+
+int Report(const Context& context, const std::string& what, int64_t count) {
+  auto session = context.Connect("events");
+  const auto events = apply::CountEvents(session);
+  int64_t waiting = 0;
+  for (const auto& [key, number] : events.by_status_reason) {
+    if (key.first == "parked" || key.first == "dead") waiting += number;
+  }
+  if (context.json) {
+    std::cout << JsonObject().Add(what, count).Add("parked_or_dead", waiting).Text() << "\n";
+  } else {
+    std::cout << count << " events " << what << "; " << waiting << " are parked or dead"
+              << (waiting > 0 ? ": billsync events list --status parked" : "") << "\n";
+  }
+  return waiting > 0 ? kNeedsAttention : kDone;
+}
+
+int Retry(const Context& context, const std::vector<std::string>& ids) {
+  const auto config = context.Load(app::MissingForDatabase);
+  int64_t count = 0;
+  {
+    auto session = context.Connect("events");
+    count = apply::RetryEvents(session, ids);
+  }
+  if (count == 0 && !ids.empty()) throw CliError(kFailed, "none of these events is parked or dead");
+  ApplyNow(config);
+  return Report(context, "retried", count);
+}
+
+// The events of a file: one JSON object, or one a line (JSON Lines).
+std::vector<std::string> ReadEvents(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  if (!in || !(text << in.rdbuf())) throw CliError(kUsage, path + " cannot be read or is empty");
+  const std::string all = text.str();
+  if (stripe::ReadEnvelope(all)) return {all};
+  std::vector<std::string> events;
+  std::istringstream lines(all);
+  for (std::string line; std::getline(lines, line);) {
+    if (Trim(line).empty()) continue;
+    const auto envelope = stripe::ReadEnvelope(line);
+    if (!envelope) {
+      throw CliError(kUsage, path + ": event " + std::to_string(events.size() + 1) + " is not a Stripe event (" +
+                                 std::string(Code(envelope.error())) + "); a file holds one event, or one a line");
+    }
+    events.push_back(line);
+  }
+  return events;
+}
+
+int Replay(const Context& context, const std::vector<std::string>& files) {
+  const auto config = context.Load(app::MissingForDatabase);
+  std::vector<std::string> events;
+  for (const auto& file : files) {
+    for (auto& event : ReadEvents(file)) events.push_back(std::move(event));
+  }
+  const auto livemode = config.livemode == app::Livemode::kAny
+                            ? std::nullopt
+                            : std::optional(config.livemode == app::Livemode::kLive);
+  webhook::Inbox inbox(app::MakeConnectOptions(config, "replay"),
+                       {.writers = 1, .queue = events.size() + 1, .patience = std::chrono::seconds(60)}, [] {});
+  std::vector<std::future<webhook::StoreOutcome>> outcomes;
+  for (std::string& event : events) {
+    auto envelope = *stripe::ReadEnvelope(event);
+    const auto ignored = webhook::IgnoreReasonOf(envelope, livemode);
+    auto promise = std::make_shared<std::promise<webhook::StoreOutcome>>();
+    outcomes.push_back(promise->get_future());
+    inbox.Submit({std::move(envelope), std::move(event), ignored},
+                 [promise](webhook::StoreOutcome outcome) { promise->set_value(outcome); });
+  }
+  int64_t stored = 0;
+  ProgressBar progress("storing");
+  for (auto& outcome : outcomes) {
+    const auto result = outcome.get();
+    if (result == webhook::StoreOutcome::kUnavailable || result == webhook::StoreOutcome::kOverloaded) {
+      throw CliError(kFailed, "the database did not take every event; run the same command again, nothing is stored twice");
+    }
+    progress.Update(++stored, static_cast<int64_t>(outcomes.size()));
+  }
+  ApplyNow(config);
+  return Report(context, "replayed", stored);
+}
+
+}  // namespace
+
+void AddEvents(CLI::App& app, Context& context) {
+  auto* events = app.add_subcommand("events", "the stored Stripe events: list, show, retry, replay");
+  events->require_subcommand(1);
+
+  auto* list = events->add_subcommand("list", "newest first");
+  const auto filter = std::make_shared<apply::EventFilter>();
+  list->add_option("--status", filter->status, "received, applied, ignored, parked or dead");
+  list->add_option("--reason", filter->reason, "such as unknown_customer");
+  list->add_option("--object", filter->object_id, "a Stripe object, such as sub_…");
+  list->add_option("--customer", filter->customer, "a Stripe customer, cus_…");
+  list->add_option("--limit", filter->limit, "rows at most")->check(CLI::Range(1, 100000))->capture_default_str();
+  AddJsonFlag(*list, context);
+  list->callback([&context, filter] { context.run = [&context, filter] { return List(context, *filter); }; });
+
+  auto* show = events->add_subcommand("show", "one event with its payload, and why it is parked");
+  const auto id = std::make_shared<std::string>();
+  show->add_option("ID", *id, "evt_…")->required();
+  AddJsonFlag(*show, context);
+  show->callback([&context, id] { context.run = [&context, id] { return Show(context, *id); }; });
+
+  auto* retry = events->add_subcommand("retry", "apply parked and dead events again (exit 3 if any stay parked)");
+  const auto ids = std::make_shared<std::vector<std::string>>();
+  retry->add_option("ID", *ids, "only these; without any, all of them");
+  AddJsonFlag(*retry, context);
+  retry->callback([&context, ids] { context.run = [&context, ids] { return Retry(context, *ids); }; });
+
+  auto* replay = events->add_subcommand("replay", "store and apply the events of files (one event, or one a line)");
+  const auto files = std::make_shared<std::vector<std::string>>();
+  replay->add_option("FILE", *files, "files of events")->required()->check(CLI::ExistingFile);
+  AddJsonFlag(*replay, context);
+  replay->callback([&context, files] { context.run = [&context, files] { return Replay(context, *files); }; });
+}
+
+}  // namespace billsync::cli

@@ -1,0 +1,60 @@
+#include <iostream>
+#include <memory>
+
+#include "billsync/base/json_writer.h"
+#include "billsync/db/migrator.h"
+#include "context.h"
+#include "terminal.h"
+
+namespace billsync::cli {
+namespace {
+
+int Check(const Context& context) {
+  auto session = context.Connect("migrate");
+  const auto pending = db::PendingMigrations(session);
+  if (context.json) {
+    JsonArray list;
+    for (const auto& one : pending) list.AddRaw(JsonObject().Add("name", one.name).Add("note", one.note).Text());
+    std::cout << JsonObject().AddRaw("pending", list.Text()).Text() << "\n";
+  } else if (pending.empty()) {
+    std::cout << "The schema is current.\n";
+  } else {
+    std::cout << "Pending; run `billsync migrate`:\n";
+    for (const auto& one : pending) {
+      std::cout << "  " << one.name << "\n";
+      if (!one.note.empty()) std::cout << "      note: " << one.note << "\n";
+    }
+  }
+  return pending.empty() ? kDone : kNeedsAttention;
+}
+
+int Migrate(const Context& context) {
+  auto session = context.Connect("migrate");
+  const auto report = db::Migrate(session, [&](const std::string& name) {
+    if (!context.json) std::cout << "applying " << name << " …" << std::endl;
+  });
+  if (context.json) {
+    JsonArray applied, warnings;
+    for (const auto& one : report.applied) applied.AddRaw(JsonQuote(one.name));
+    for (const auto& warning : report.warnings) warnings.AddRaw(JsonQuote(warning));
+    std::cout << JsonObject().AddRaw("applied", applied.Text()).AddRaw("warnings", warnings.Text()).Text() << "\n";
+  } else {
+    for (const auto& warning : report.warnings) std::cout << Warn(warning) << "\n";
+    std::cout << (report.applied.empty() ? "The schema was current; nothing to do.\n" : "The schema is current.\n");
+  }
+  return report.warnings.empty() ? kDone : kNeedsAttention;
+}
+
+}  // namespace
+
+void AddMigrate(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("migrate", "create or upgrade the schema; never drops or rewrites platform data");
+  const auto check = std::make_shared<bool>(false);
+  command->add_flag("--check", *check, "only say what is pending (exit 3 if anything is)");
+  AddJsonFlag(*command, context);
+  command->callback([&context, check] {
+    context.run = [&context, check] { return *check ? Check(context) : Migrate(context); };
+  });
+}
+
+}  // namespace billsync::cli

@@ -1,0 +1,66 @@
+#include <iostream>
+#include <memory>
+
+#include "billsync/base/instant.h"
+#include "billsync/base/json_writer.h"
+#include "billsync/usage/quota_reset.h"
+#include "context.h"
+#include "terminal.h"
+
+namespace billsync::cli {
+namespace {
+
+void PrintTable(const std::vector<usage::QuotaReset>& resets) {
+  Table table({"USER", "PERIOD FROM", "RUNS BEFORE", "RUNS NOW", "WAS DUE", "NEXT", "MONTHS"});
+  for (const auto& reset : resets) {
+    table.AddRow({reset.email, reset.period_start, std::to_string(reset.previous_used), std::to_string(reset.used),
+                  reset.previous_reset_date.value_or("never set"), reset.next_reset_date, std::to_string(reset.months)});
+  }
+  table.Print();
+}
+
+void PrintJson(const std::vector<usage::QuotaReset>& resets, bool dry_run) {
+  JsonArray list;
+  for (const auto& reset : resets) {
+    JsonObject one;
+    one.Add("user_id", reset.user_id).Add("email", reset.email).Add("period_start", reset.period_start);
+    one.Add("previous_used", reset.previous_used).Add("used", reset.used);
+    one.Add("previous_reset_date", reset.previous_reset_date).Add("next_reset_date", reset.next_reset_date);
+    list.AddRaw(one.Add("months", reset.months).Text());
+  }
+  std::cout << JsonObject().Add("dry_run", dry_run).AddRaw("resets", list.Text()).Text() << "\n";
+}
+
+int ResetQuotas(const Context& context, const std::optional<std::string>& as_of, bool dry_run) {
+  if (as_of && (as_of->size() != 10 || !ParseInstant(*as_of))) {
+    throw CliError(kUsage, "--as-of must be a day such as 2026-11-30, not '" + *as_of + "'");
+  }
+  auto session = context.Connect("reset-quotas");
+  const auto resets = dry_run ? usage::QuotasDue(session, as_of.value_or(FormatInstant(SystemNow()).substr(0, 10)))
+                              : usage::ResetQuotas(session, as_of);
+  if (context.json) {
+    PrintJson(resets, dry_run);
+  } else if (resets.empty()) {
+    std::cout << "No user's quota is due.\n";
+  } else {
+    PrintTable(resets);
+    std::cout << resets.size() << (dry_run ? " users would be reset (dry run)\n" : " users reset\n");
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void AddResetQuotas(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("reset-quotas", "call reset_monthly_quotas() and say who was reset and why");
+  const auto as_of = std::make_shared<std::optional<std::string>>();
+  const auto dry_run = std::make_shared<bool>(false);
+  command->add_option("--as-of", *as_of, "as if today were this day, YYYY-MM-DD (UTC)");
+  command->add_flag("--dry-run", *dry_run, "only say who would be reset");
+  AddJsonFlag(*command, context);
+  command->callback([&context, as_of, dry_run] {
+    context.run = [&context, as_of, dry_run] { return ResetQuotas(context, *as_of, *dry_run); };
+  });
+}
+
+}  // namespace billsync::cli

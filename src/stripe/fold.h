@@ -1,0 +1,180 @@
+// What the folds of all objects share: reading the set, putting it in order, inheriting values.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "billsync/stripe/event_use.h"
+#include "billsync/stripe/merge.h"
+#include "order.h"
+
+namespace billsync::stripe {
+
+// How one kind of object is read and ranked.
+template <typename T>
+struct Rules {
+  EventUse use;
+  std::function<tl::expected<T, std::string>(JsonValue)> decode;
+  std::function<std::string(const T&)> id;  // of the object; empty makes the event unreadable
+  std::function<bool(const T&)> terminal;
+  std::function<int(const T&)> status_rank;
+  std::function<std::array<std::int64_t, 2>(const T&)> progress;
+};
+
+// One readable event of the set.
+template <typename T>
+struct Reading {
+  const StoredEvent* event;
+  JsonDocument document;
+  ChainLink link;
+  T snapshot;
+};
+
+template <typename T>
+struct Readings {
+  std::vector<Reading<T>> readable;
+  std::vector<UnreadableEvent> unreadable;
+  std::vector<std::string> ignored;
+};
+
+// The whole set in an order that depends on its contents only.
+std::vector<const StoredEvent*> Canonical(std::span<const StoredEvent> events);
+
+// The object and previous attributes of a payload: of an API read, the whole of it.
+ChainLink LinkOf(const StoredEvent& event, JsonValue root);
+
+// Why a payload is no JSON, in words.
+std::string Describe(JsonFault fault);
+
+// Stripe's "*.deleted" and "*.created".
+inline bool IsDeletion(const StoredEvent& event) {
+  return event.type.ends_with(".deleted");
+}
+inline bool IsCreation(const StoredEvent& event) {
+  return event.type.ends_with(".created");
+}
+
+// One event read for `rules`; the error says what is wrong, empty when the event is of no use here.
+template <typename T>
+tl::expected<Reading<T>, std::string> ReadEvent(const StoredEvent& event, const Rules<T>& rules) {
+  const bool is_read = event.type == kApiReadType;
+  if (!is_read && UseOf(event.type, {}) != rules.use) return tl::unexpected(std::string());
+  auto document = JsonDocument::Parse(event.payload);
+  if (!document) return tl::unexpected(Describe(document.error()));
+  const ChainLink link = LinkOf(event, document->Root());
+  if (is_read && UseOf(event.type, link.object.Find("object").Text().value_or("")) != rules.use) {
+    return tl::unexpected(std::string());
+  }
+  auto snapshot = rules.decode(link.object);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  if (rules.id(*snapshot).empty()) return tl::unexpected(std::string("data.object.id is missing"));
+  return Reading<T>{&event, *std::move(document), link, *std::move(snapshot)};
+}
+
+// Reads the set. Of several payloads under one event id the first readable one counts.
+template <typename T>
+Readings<T> ReadAll(std::span<const StoredEvent> events, const Rules<T>& rules) {
+  Readings<T> readings;
+  std::string object_id;
+  const auto canonical = Canonical(events);
+  for (size_t i = 0; i < canonical.size();) {
+    const std::string& id = canonical[i]->id;
+    std::optional<std::string> fault;
+    bool done = false;
+    for (; i < canonical.size() && canonical[i]->id == id; ++i) {
+      if (done) continue;
+      auto reading = ReadEvent(*canonical[i], rules);
+      if (reading && !object_id.empty() && rules.id(reading->snapshot) != object_id) {
+        reading = tl::unexpected(std::string("data.object.id is another object's"));
+      }
+      done = reading.has_value();
+      if (!done && !fault) fault = reading.error();
+      if (!done) continue;
+      object_id = rules.id(reading->snapshot);
+      readings.readable.push_back(*std::move(reading));
+    }
+    if (done) continue;
+    if (fault->empty()) {
+      readings.ignored.push_back(id);
+    } else {
+      readings.unreadable.push_back({id, *fault});
+    }
+  }
+  return readings;
+}
+
+template <typename T>
+std::vector<Candidate> Candidates(const std::vector<Reading<T>>& readings, const Rules<T>& rules) {
+  std::vector<Candidate> candidates;
+  for (const auto& reading : readings) {
+    candidates.push_back({.event_id = reading.event->id,
+                          .terminal = IsDeletion(*reading.event) || rules.terminal(reading.snapshot),
+                          .creation = IsCreation(*reading.event),
+                          .status_rank = rules.status_rank(reading.snapshot),
+                          .created = reading.event->created,
+                          .api_read = reading.event->type == kApiReadType,
+                          .link = reading.link,
+                          .progress = rules.progress(reading.snapshot)});
+  }
+  return candidates;
+}
+
+// Reads, orders and takes the winner's snapshot as `current`. F is a Folded<T>.
+template <typename F, typename T>
+FoldResult<F> FoldBy(std::span<const StoredEvent> events, const Rules<T>& rules) {
+  auto readings = ReadAll(events, rules);
+  if (readings.readable.empty()) return tl::unexpected(std::move(readings.unreadable));
+  const Ordering ordering = PutInOrder(Candidates(readings.readable, rules));
+  F folded;
+  for (const auto& placement : ordering.placements) {
+    const auto& [event, document, link, snapshot] = readings.readable[placement.candidate];
+    folded.deleted |= IsDeletion(*event);
+    folded.order.push_back({event->id, event->type, event->created, placement.above_previous, snapshot});
+  }
+  folded.current = folded.order.back().snapshot;
+  folded.needs_refetch = std::any_of(ordering.rivals.begin(), ordering.rivals.end(),
+                                     [&](size_t rival) { return readings.readable[rival].snapshot != folded.current; });
+  folded.unreadable = std::move(readings.unreadable);
+  folded.ignored = std::move(readings.ignored);
+  return folded;
+}
+
+inline bool HasValue(const auto& value) {
+  if constexpr (requires { value.has_value(); }) {
+    return value.has_value();
+  } else {
+    return !value.empty();
+  }
+}
+
+// Where the winner has no value for `member`, takes it from the newest event that has one.
+template <typename T, typename V>
+void Inherit(Folded<T>& folded, std::string_view column, V T::*member) {
+  if (HasValue(folded.current.*member)) return;
+  const auto from = std::find_if(folded.order.rbegin(), folded.order.rend(),
+                                 [&](const Ordered<T>& ordered) { return HasValue(ordered.snapshot.*member); });
+  if (from == folded.order.rend()) return;
+  folded.current.*member = from->snapshot.*member;
+  folded.origins.push_back({std::string(column), from->event_id});
+}
+
+// Takes for `member` the value of the snapshot that `rank` ranks highest, the newest of equals.
+template <typename T, typename V, typename Rank>
+void TakeHighest(Folded<T>& folded, std::string_view column, V T::*member, Rank rank) {
+  const Ordered<T>* highest = &folded.order.back();
+  for (auto at = folded.order.rbegin(); at != folded.order.rend(); ++at) {
+    if (rank(at->snapshot) > rank(highest->snapshot)) highest = &*at;
+  }
+  if (highest == &folded.order.back()) return;
+  folded.current.*member = highest->snapshot.*member;
+  folded.origins.push_back({std::string(column), highest->event_id});
+}
+
+}  // namespace billsync::stripe
