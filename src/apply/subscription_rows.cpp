@@ -113,7 +113,8 @@ std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription) {
   int64_t total = 0;
   for (const auto& item : subscription.items) {
     if (item.price.metered) continue;
-    if (item.price.tiered) return std::nullopt;
+    // A multi-currency price shows its default currency inside the event, not what this subscription pays.
+    if (item.price.tiered || (item.price.currency && item.price.currency != subscription.currency)) return std::nullopt;
     const auto unit = item.price.unit_amount ? std::optional(std::to_string(*item.price.unit_amount))
                                              : item.price.unit_amount_decimal;
     const auto amount = unit ? billing::MultiplyDecimal(*unit, item.quantity.value_or(1)) : std::nullopt;

@@ -21,7 +21,7 @@ struct SubscriptionWork {
 };
 
 // Sum of the items' prices for one period in minor units: unit amount times quantity, metered prices count nothing.
-// None when a tiered or oversized price leaves it open. Pure.
+// None when a tiered price, one shown in another currency or an oversized one leaves it open. Pure.
 std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription);
 
 // Upserts what can be; parks the claimed events of what cannot (unmapped price, no period, missing rate). Returns the

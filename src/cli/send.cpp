@@ -20,7 +20,7 @@ namespace {
 struct SendOptions {
   std::vector<std::string> fixtures;
   std::optional<std::string> to, secret;
-  bool rebase = false;
+  bool rebase = false, quiet = false;
 };
 
 struct Fixture {
@@ -108,10 +108,11 @@ int Send(const Context& context, const SendOptions& options) {
   client.set_tcp_nodelay(true);
   Table table({"FILE", "EVENT", "STATUS", "ANSWER"});
   ProgressBar progress("sending");
-  int64_t done = 0, refused = 0;
+  int64_t done = 0, refused = 0, duplicates = 0;
   for (const auto& fixture : fixtures) {
     const Answer answer = Post(client, target.path, fixture, secret);
     if (answer.status < 200 || answer.status > 299) ++refused;
+    if (answer.text.find("\"duplicate\":true") != std::string::npos) ++duplicates;
     if (context.json) {
       std::cout << JsonObject().Add("file", fixture.path).Add("id", fixture.id).Add("status", int64_t{answer.status})
                        .Add("answer", answer.text).Text()
@@ -121,7 +122,10 @@ int Send(const Context& context, const SendOptions& options) {
                   answer.text});
     progress.Update(++done, static_cast<int64_t>(fixtures.size()));
   }
-  if (!context.json) table.Print();
+  if (context.json) return refused == 0 ? kDone : kFailed;
+  if (!options.quiet || refused > 0) table.Print();
+  std::cout << done << " events sent: " << done - refused << " accepted (" << duplicates << " already known), " << refused
+            << " refused\n";
   return refused == 0 ? kDone : kFailed;
 }
 
@@ -136,6 +140,7 @@ void AddSend(CLI::App& app, Context& context) {
   command->add_option("--to", options->to, "URL of the endpoint; default: the configured listener");
   command->add_option("--secret", options->secret, "signing secret; default: the first configured one");
   command->add_flag("--rebase", options->rebase, "shift every time so that the newest event happens now");
+  command->add_flag("--quiet", options->quiet, "only say how many were accepted, unless one is refused");
   AddJsonFlag(*command, context);
   command->callback([&context, options] { context.run = [&context, options] { return Send(context, *options); }; });
 }

@@ -93,9 +93,9 @@ ALTER TABLE billing_subscriptions
     -- of the service, and better than a wrong price.
     ALTER COLUMN amount_usd DROP NOT NULL;
 COMMENT ON COLUMN billing_subscriptions.amount_usd IS
-    'Price of one period in US dollars; NULL for a tiered price, and while billing_fx_rates has no rate';
+    'Price of one period in US dollars; NULL when amount_minor is, and while billing_fx_rates has no rate';
 COMMENT ON COLUMN billing_subscriptions.amount_minor IS
-    'Price of one period in Stripe''s minor units of currency; NULL when a tiered price leaves it open';
+    'Price of one period in Stripe''s minor units of currency; NULL when a tiered or multi-currency price leaves it open';
 COMMENT ON COLUMN billing_subscriptions.last_event_id IS 'The event the snapshot columns were taken from';
 COMMENT ON COLUMN billing_subscriptions.needs_refetch IS
     'Two events of one second could not be ordered: the deterministic choice was taken, Stripe''s API should be asked';
