@@ -147,7 +147,7 @@ void Front::OnEvent(Connection& connection, uint32_t events) {
       if ((events & EPOLLHUP) != 0) return Close(connection);
       if (connection.phase == Phase::kFlushing) {
         Flush(connection);
-        Proceed(connection);
+        Advance(connection);
       }
       // Pipelined input stays in the kernel until this answer is out. Only now, because most clients wait for their
       // answer and leaving the interest alone saves two system calls a request.

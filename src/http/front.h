@@ -56,8 +56,6 @@ class Front {
   // front_exchange.cpp: one request and its answer
   void ContinueHandshake(Connection& connection);
   void Read(Connection& connection);
-  bool ReadOnce(Connection& connection);
-  void Proceed(Connection& connection);
   void Advance(Connection& connection);
   bool TakeRequest(Connection& connection);
   bool TakeHead(Connection& connection);

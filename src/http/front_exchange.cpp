@@ -12,7 +12,7 @@
 namespace billsync::http {
 namespace {
 
-constexpr size_t kReadBytes = size_t{16} << 10U;
+constexpr size_t kReadBytes = Transport::kMinReadBytes;
 // Requests up to this size are read even when Limits::max_buffered_bytes is reached: large uploads must not be able to
 // shut out ordinary ones.
 constexpr size_t kAlwaysRead = size_t{64} << 10U;
@@ -33,8 +33,7 @@ void Front::ContinueHandshake(Connection& connection) {
     case IoStatus::kDone:
       connection.phase = Phase::kReading;
       SetInterest(connection, EPOLLIN);
-      SetDeadline(connection, limits_.request_deadline);
-      return Read(connection);
+      return SetDeadline(connection, limits_.request_deadline);
     case IoStatus::kWantRead:
     case IoStatus::kWantWrite:
       return SetInterest(connection, InterestFor(status));
@@ -44,41 +43,26 @@ void Front::ContinueHandshake(Connection& connection) {
   }
 }
 
-// Level-triggered epoll announces what is left in the kernel; what is left inside TLS has to be asked for.
+// One read a turn: level-triggered epoll announces what is left.
 void Front::Read(Connection& connection) {
-  const auto reads = [&] { return connection.phase == Phase::kReading || connection.phase == Phase::kLingering; };
-  while (reads() && ReadOnce(connection) && connection.transport->HasPending()) {
-  }
-}
-
-// False when there was nothing to read.
-bool Front::ReadOnce(Connection& connection) {
   std::array<char, kReadBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by Read
   const IoResult result = connection.transport->Read(buffer.data(), buffer.size());
   switch (result.status) {
     case IoStatus::kClosed:
-      Close(connection);
-      return false;
+      return Close(connection);
     case IoStatus::kWantRead:
     case IoStatus::kWantWrite:
-      SetInterest(connection, InterestFor(result.status) | (connection.out.empty() ? 0U : EPOLLOUT));
-      return false;
+      return SetInterest(connection, InterestFor(result.status) | (connection.out.empty() ? 0U : EPOLLOUT));
     case IoStatus::kDone:
       break;
   }
-  if (connection.phase == Phase::kLingering) return true;
+  if (connection.phase == Phase::kLingering) return;
   if (connection.in.empty()) SetDeadline(connection, limits_.request_deadline);
   connection.in.append(buffer.data(), result.bytes);
   Advance(connection);
-  return true;
 }
 
-// After an answer: what the client has already sent comes next.
-void Front::Proceed(Connection& connection) {
-  Advance(connection);
-  if (connection.phase == Phase::kReading && connection.transport->HasPending()) Read(connection);
-}
-
+// Takes every request that has arrived, one after the other's answer.
 void Front::Advance(Connection& connection) {
   while (connection.phase == Phase::kReading && TakeRequest(connection)) {
   }

@@ -40,14 +40,14 @@ void Front::Handle(AnswerMail& mail) {
     ++pending_;
     ++counters_.requests_pending;
   }
-  Proceed(*connection);
+  Advance(*connection);
 }
 
 void Front::Handle(const StreamMail& mail) {
   Connection* connection = Find(mail.connection);
   if (connection == nullptr || !connection->pipe || !connection->out.empty()) return;
   Flush(*connection);
-  Proceed(*connection);
+  Advance(*connection);
 }
 
 void Front::Handle(const StreamDoneMail& /*mail*/) {

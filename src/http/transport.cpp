@@ -24,7 +24,6 @@ class PlainTransport : public Transport {
   IoResult Write(std::string_view bytes) override {
     return FromSystem(::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL), IoStatus::kWantWrite);
   }
-  bool HasPending() const override { return false; }
   void CloseWrite() override { ::shutdown(fd(), SHUT_WR); }
 
  private:
@@ -34,6 +33,8 @@ class PlainTransport : public Transport {
     return {blocked ? again : IoStatus::kClosed, 0};
   }
 };
+
+static_assert(Transport::kMinReadBytes >= SSL3_RT_MAX_PLAIN_LENGTH);
 
 struct SslFree {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -63,7 +64,6 @@ class TlsTransport : public Transport {
     const int done = SSL_write_ex(ssl_.get(), data.data(), data.size(), &bytes);
     return done == 1 ? IoResult{IoStatus::kDone, bytes} : IoResult{StatusOf(done), 0};
   }
-  bool HasPending() const override { return SSL_has_pending(ssl_.get()) == 1; }
   void CloseWrite() override {
     ERR_clear_error();
     if (!broken_) SSL_shutdown(ssl_.get());

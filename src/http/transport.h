@@ -21,6 +21,9 @@ struct IoResult {
 
 class Transport {
  public:
+  // A whole TLS record fits into one read: so none stays behind inside TLS, where epoll would not announce it.
+  static constexpr size_t kMinReadBytes = size_t{16} << 10U;
+
   explicit Transport(UniqueFd fd) : fd_(std::move(fd)) {}
   virtual ~Transport() = default;
   Transport(const Transport&) = delete;
@@ -28,10 +31,9 @@ class Transport {
 
   // To be repeated until kDone before anything else.
   virtual IoStatus Handshake() = 0;
+  // `size` is at least kMinReadBytes.
   virtual IoResult Read(char* into, size_t size) = 0;
   virtual IoResult Write(std::string_view bytes) = 0;
-  // Input that epoll will not announce because it is already inside.
-  virtual bool HasPending() const = 0;
   // Tells the peer that nothing follows; reading goes on.
   virtual void CloseWrite() = 0;
   // Makes the coming close a reset, so that the peer takes the end for a failure.

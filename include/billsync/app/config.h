@@ -46,7 +46,7 @@ struct Config {
   std::vector<billing::Plan> plans;
   std::vector<std::string> add_ons;
 
-  std::chrono::seconds rollup_every{5};
+  std::chrono::seconds rollup_every{3};
   std::chrono::seconds quota_reset_every{60};
   std::chrono::seconds entitlement_sweep_every{60};
 
