@@ -63,7 +63,7 @@ run: build ## a private PostgreSQL, demo data, the program and a stream of event
 .PHONY: clean-run
 clean-run: ## forget the demo's database and secrets
 	@config/postgres-cluster.sh stop .run/postgres
-	@target=$$(readlink -f .run/postgres || true); rm -rf .run; case "$$target" in /var/tmp/billsync-*) rm -rf "$$target";; esac
+	@target=$$(readlink -f .run/postgres/cluster || true); rm -rf .run; case "$$target" in /var/tmp/billsync-*) rm -rf "$$target";; esac
 
 # ── test ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

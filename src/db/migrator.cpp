@@ -2,8 +2,9 @@
 
 #include <openssl/sha.h>
 
-#include <algorithm>
 #include <map>
+#include <optional>
+#include <thread>
 
 #include "billsync/base/parse.h"
 #include "db/migrations_sql.h"
@@ -65,6 +66,28 @@ std::vector<const MigrationText*> Pending(const std::map<std::string, std::strin
   return pending;
 }
 
+// On a live database a table lock that waits makes everybody behind it wait too: give up after five seconds, let them
+// pass, try again.
+constexpr const char* kLockTimeout = "SET LOCAL lock_timeout = '5s'";
+constexpr std::string_view kLockNotAvailable = "55P03";
+constexpr int kLockAttempts = 20;
+
+// Applies the first pending migration in a transaction of its own; none when nothing is pending.
+std::optional<PendingMigration> ApplyNext(Session& session, const std::function<void(const std::string&)>& progress) {
+  Transaction tx(session, {.statement_timeout = std::chrono::hours(1)});
+  tx.Exec(sql::kLockMigrations);
+  const auto pending = Pending(AppliedMigrations(tx));
+  if (pending.empty()) return std::nullopt;
+  const MigrationText& next = *pending.front();
+  progress(next.name);
+  tx.ExecScript("lock_timeout", kLockTimeout);
+  tx.ExecScript(next.name, next.sql);
+  tx.Exec(sql::kCreateMigrationTable);
+  tx.Exec(sql::kRecordMigration, Params::Of(next.name, Sha256Hex(next.sql)));
+  tx.Commit();
+  return PendingMigration{next.name, NoteOf(next.sql)};
+}
+
 }  // namespace
 
 std::vector<PendingMigration> PendingMigrations(Session& session) {
@@ -78,18 +101,17 @@ std::vector<PendingMigration> PendingMigrations(Session& session) {
 MigrationReport Migrate(Session& session, const std::function<void(const std::string&)>& progress) {
   MigrationReport report;
   session.TakeNotices();
-  for (;;) {
-    Transaction tx(session, {.statement_timeout = std::chrono::hours(1)});
-    tx.Exec(sql::kLockMigrations);
-    const auto pending = Pending(AppliedMigrations(tx));
-    if (pending.empty()) break;
-    const MigrationText& next = *pending.front();
-    progress(next.name);
-    tx.ExecScript(next.name, next.sql);
-    tx.Exec(sql::kCreateMigrationTable);
-    tx.Exec(sql::kRecordMigration, Params::Of(next.name, Sha256Hex(next.sql)));
-    tx.Commit();
-    report.applied.push_back({next.name, NoteOf(next.sql)});
+  for (int attempt = 1;; ++attempt) {
+    try {
+      const auto applied = ApplyNext(session, progress);
+      if (!applied) break;
+      report.applied.push_back(*applied);
+      attempt = 0;
+    } catch (const Transient& e) {
+      if (e.sqlstate() != kLockNotAvailable || attempt >= kLockAttempts) throw;
+      progress("waiting: another session holds a lock this migration needs");
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+    }
   }
   for (const std::string& notice : session.TakeNotices()) {
     if (notice.starts_with("WARNING")) report.warnings.emplace_back(Trim(notice));
