@@ -4,6 +4,7 @@
 #include <future>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "http/raw_client.h"
 

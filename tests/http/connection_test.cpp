@@ -4,9 +4,13 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "http/raw_client.h"
 #include "listener.h"
@@ -125,7 +129,7 @@ TEST(Connection, AnswersWithoutTheFortyMillisecondsOfNagle) {
 
 TEST(Connection, TakesManyRequestsAtOnce) {
   RunningServer server(HelloRouter());
-  std::vector<std::thread> clients;
+  std::vector<std::jthread> clients;
   std::atomic<int> good{0};
   for (int i = 0; i < 16; ++i) {
     clients.emplace_back([&] {

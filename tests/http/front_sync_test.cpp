@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -85,16 +86,14 @@ TEST_F(FrontSync, ReadsTheBodyOfAGet) {
 }
 
 TEST_F(FrontSync, AnswersPipelinedRequestsInOrder) {
-  // Answers are completed by another thread, the last one first wherever two are waiting.
+  // Answers are completed by another thread.
   std::mutex mutex;
-  std::condition_variable changed;
+  std::condition_variable_any changed;
   std::vector<std::pair<std::string, Responder>> waiting;
-  bool done = false;
-  std::thread completer([&] {
+  const std::jthread completer([&](const std::stop_token& stop) {
     for (;;) {
       std::unique_lock lock(mutex);
-      changed.wait(lock, [&] { return done || !waiting.empty(); });
-      if (waiting.empty()) return;
+      if (!changed.wait(lock, stop, [&] { return !waiting.empty(); })) return;
       auto [body, responder] = std::move(waiting.back());
       waiting.pop_back();
       lock.unlock();
@@ -107,27 +106,18 @@ TEST_F(FrontSync, AnswersPipelinedRequestsInOrder) {
     waiting.emplace_back(request.GetPathParam("n"), std::move(responder));
     changed.notify_one();
   });
-  {
-    RunningServer server(std::move(router));
-    RawClient client(server.port());
-    std::string all;
-    for (int i = 0; i < 500; ++i) {
-      all += "GET /later/" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
-      all += "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc\r\n";  // the odd empty line is skipped
-    }
-    std::thread sender([&] { client.Send(all); });
-    for (int i = 0; i < 500; ++i) {
-      EXPECT_EQ(client.Read().body, std::to_string(i));
-      EXPECT_EQ(client.Read().body, "abc");
-    }
-    sender.join();
+  RunningServer server(std::move(router));
+  RawClient client(server.port());
+  std::string all;
+  for (int i = 0; i < 500; ++i) {
+    all += "GET /later/" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
+    all += "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc\r\n";  // the odd empty line is skipped
   }
-  {
-    const std::lock_guard lock(mutex);
-    done = true;
+  client.Send(all);
+  for (int i = 0; i < 500; ++i) {
+    ASSERT_EQ(client.Read().body, std::to_string(i));
+    ASSERT_EQ(client.Read().body, "abc");
   }
-  changed.notify_one();
-  completer.join();
 }
 
 TEST_F(FrontSync, SendsContinueOnlyToAHeadThatIsAccepted) {

@@ -1,9 +1,10 @@
 // Clients that send or read slowly cost themselves, not others.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <chrono>
 #include <memory>
+#include <stop_token>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -40,7 +41,7 @@ TEST(SlowClients, AreAnsweredAtTheDeadlineHoweverOftenTheySendAByte) {
        {std::string(), std::string("POST /hello HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n")}) {
     RawClient client(server.port());
     client.TrySend(start);
-    std::thread dripper([&] { Drip(client, "GET /hello HTTP/1.1\r\nX: " + std::string(100, 'x')); });
+    const std::jthread dripper([&] { Drip(client, "GET /hello HTTP/1.1\r\nX: " + std::string(100, 'x')); });
     const auto elapsed = TimeOf([&] {
       const HttpAnswer answer = client.Read();
       EXPECT_EQ(answer.status, 408);
@@ -49,7 +50,6 @@ TEST(SlowClients, AreAnsweredAtTheDeadlineHoweverOftenTheySendAByte) {
     });
     EXPECT_GE(elapsed.count(), 250);
     EXPECT_LT(elapsed.count(), 2000);
-    dripper.join();
   }
   EXPECT_EQ(server.server().Stats().request_deadlines, 2U);
 }
@@ -69,9 +69,8 @@ TEST(SlowClients, DoNotDelayOthers) {
     slow.push_back(std::make_unique<RawClient>(server.port()));
     slow.back()->Send("GET /hello HT");
   }
-  std::atomic<bool> done{false};
-  std::thread dripper([&] {
-    while (!done) {
+  const std::jthread dripper([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
       for (const auto& client : slow) client->TrySend("x");
       std::this_thread::sleep_for(milliseconds{20});
     }
@@ -81,8 +80,6 @@ TEST(SlowClients, DoNotDelayOthers) {
     EXPECT_LT(elapsed.count(), 500);
   }
   EXPECT_GE(server.server().Stats().connections_open, 200U) << "the slow ones were there all the time";
-  done = true;
-  dripper.join();
 }
 
 TEST(SlowClients, ThatDoNotReadTheirAnswerAreClosed) {

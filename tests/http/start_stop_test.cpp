@@ -83,7 +83,7 @@ TEST(StartStop, LetsARequestInWorkFinish) {
   RawClient client(server.port());
   client.Send("GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
   Responder responder = held.get_future().get();
-  std::thread stop([&] { server.server().Stop(seconds{10}); });
+  std::jthread stop([&] { server.server().Stop(seconds{10}); });
   EXPECT_TRUE(Eventually([&] { return IsRefused(server.port()); }));
   responder.Send({.body = "done"});
   const HttpAnswer answer = client.Read();
@@ -99,7 +99,7 @@ TEST(StartStop, LetsARequestThatHasBegunArrive) {
   client.Send(kGet.substr(0, 20));
   // One full exchange on a later connection: by then the front has read the twenty bytes.
   EXPECT_EQ(RawClient(server.port()).Exchange(kGet).status, 200);
-  std::thread stop([&] { server.server().Stop(seconds{10}); });
+  std::jthread stop([&] { server.server().Stop(seconds{10}); });
   EXPECT_TRUE(Eventually([&] { return IsRefused(server.port()); }));
   client.Send(kGet.substr(20));
   EXPECT_EQ(client.Read().status, 200);
