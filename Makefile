@@ -95,6 +95,7 @@ format: ## format the sources (clang-format)
 	@command -v clang-format >/dev/null || $(SUDO) apt-get install -y -qq clang-format
 	@clang-format -i $(SOURCES)
 lint: configure ## clang-format and clang-tidy, warnings are errors
+	@command -v clang-format >/dev/null || $(SUDO) apt-get install -y -qq clang-format
 	@command -v clang-tidy >/dev/null || $(SUDO) apt-get install -y -qq clang-tidy
 	@clang-format --dry-run -Werror $(SOURCES)
 	@cmake --build $(BUILD) -j $(JOBS)

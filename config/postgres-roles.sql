@@ -34,13 +34,13 @@ GRANT USAGE ON SCHEMA public TO billsync_service, billsync_finance;
 -- -------------------------------------------------------------------------------------------------------------------
 -- The platform's tables, column by column: what a run said and what it answered is nobody's business here
 -- -------------------------------------------------------------------------------------------------------------------
-GRANT SELECT (id, email, email_verified, stripe_customer_id, stripe_subscription_id, plan_tier, monthly_runs_quota,
+GRANT SELECT (id, email, email_verified, full_name, stripe_customer_id, stripe_subscription_id, plan_tier, monthly_runs_quota,
               monthly_runs_used, quota_reset_date, created_at, deleted_at),
       UPDATE (stripe_customer_id, stripe_subscription_id, plan_tier, monthly_runs_quota, monthly_runs_used,
               quota_reset_date)
     ON users TO billsync_service;
 
-GRANT SELECT (id, agent_id, user_id, team_id, status, created_at, completed_at, model_used, tokens_prompt,
+GRANT SELECT (id, agent_id, user_id, team_id, status, created_at, started_at, completed_at, model_used, tokens_prompt,
               tokens_completion, tokens_total, cost_usd)
     ON agent_runs TO billsync_service;
 
@@ -49,7 +49,7 @@ GRANT SELECT (id, agent_run_id, user_id, provider, model, tokens_prompt, tokens_
     ON llm_calls TO billsync_service;
 
 -- A report names its users.
-GRANT SELECT (id, email, plan_tier) ON users TO billsync_finance;
+GRANT SELECT (id, email, full_name, plan_tier) ON users TO billsync_finance;
 
 -- Without a policy of its own a role that may read a table with row-level security reads zero rows and no error.
 DO $$

@@ -1,6 +1,5 @@
 #include "billsync/admin/api.h"
 
-#include <algorithm>
 #include <memory>
 
 #include "billsync/apply/applier.h"
@@ -16,10 +15,10 @@ constexpr std::string_view kIndex =
     "billsync\n\n"
     "GET  /metrics                        Prometheus metrics\n"
     "GET  /api/v1/events                  stored events; ?status= &reason= &object_id= &customer= &limit=\n"
-    "GET  /api/v1/events/{id}             one event\n"
+    "GET  /api/v1/events/{id}             one event with its payload (ops)\n"
     "POST /api/v1/events/{id}/retry       apply a parked or dead event again (ops)\n"
     "GET  /api/v1/jobs                    scheduled jobs\n"
-    "POST /api/v1/jobs/{name}/run         run a job now (ops)\n";
+    "POST /api/v1/jobs/{name}/run         make a job due now (ops)\n";
 
 http::Response Json(std::string body, int status = 200) {
   return {.status = status, .content_type = "application/json", .body = std::move(body)};
@@ -96,21 +95,19 @@ http::Response ListJobs(const AdminParts& parts, const http::Request&) {
     job.Add("job", state.job).Add("next_due_at", FormatInstant(state.next_due_at));
     job.Add("lease_owner", state.lease_owner).Add("last_started_at", OptTime(state.last_started_at));
     job.Add("last_finished_at", OptTime(state.last_finished_at)).Add("last_ok_at", OptTime(state.last_ok_at));
-    job.Add("last_rows", state.last_rows).Add("last_error", state.last_error).Add("runs", state.runs);
+    job.Add("last_rows", state.last_rows).Add("last_error", state.last_error);
     list.AddRaw(job.Text());
   }
   return Json(JsonObject().AddRaw("jobs", list.Text()).Text());
 }
 
+// Only makes the job due: the scheduler runs it, so that a long job never holds a worker of this listener.
 http::Response RunJob(const AdminParts& parts, const http::Request& request) {
   const std::string& name = request.GetPathParam("name");
-  const auto found = std::ranges::find(parts.jobs, name, &jobs::Job::name);
-  if (found == parts.jobs.end()) return http::Problem(404, "job_not_found", "No job has this name.");
+  auto session = parts.pool->Acquire();
+  if (!jobs::RequestRun(*session, name)) return http::Problem(404, "job_not_found", "No job has this name.");
   Log(LogLevel::kInfo, "a job is run by hand", {{"job", name}, {"from", request.remote_addr}});
-  const auto outcome =
-      jobs::RunJob(*parts.pool, *found, jobs::Trigger::kManual, jobs::ProcessName() + ":admin", parts.metrics.clock);
-  if (!outcome) return http::Problem(409, "job_running", "The job is running now, here or on another machine.");
-  return Json(JsonObject().Add("job", name).Add("rows", outcome->rows).Add("detail", outcome->detail).Text());
+  return Json(JsonObject().Add("job", name).Add("due", true).Text(), 202);
 }
 
 }  // namespace
@@ -130,7 +127,7 @@ void AddRoutes(http::Router& router, AdminParts given) {
     return http::Response{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = MetricsPage(p.metrics)};
   });
   add("GET", "/api/v1/events", Role::kFinance, ListEvents);
-  add("GET", "/api/v1/events/{id}", Role::kFinance, ShowEvent);
+  add("GET", "/api/v1/events/{id}", Role::kOps, ShowEvent);  // a payload holds addresses and more
   add("POST", "/api/v1/events/{id}/retry", Role::kOps, RetryEvent);
   add("GET", "/api/v1/jobs", Role::kFinance, ListJobs);
   add("POST", "/api/v1/jobs/{name}/run", Role::kOps, RunJob);

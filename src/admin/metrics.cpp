@@ -3,6 +3,10 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <optional>
+
+#include "billsync/base/log.h"
+
 namespace billsync::admin {
 namespace {
 
@@ -102,21 +106,9 @@ double SecondsBetween(Instant from, Instant to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-void AddDatabase(Page& page, const MetricSources& sources) {
-  apply::EventCounts events;
-  std::vector<jobs::JobState> states;
-  bool up = true;
-  try {
-    auto session = sources.pool->Acquire(std::chrono::seconds(1));
-    events = apply::CountEvents(*session);
-    states = jobs::ListJobs(*session);
-  } catch (const db::Error&) {
-    up = false;
-  }
-  page.Family("billsync_database_up", "1 when the database answered while this page was made", MetricType::Gauge);
-  page.Sample(up ? 1 : 0);
-  if (!up) return;
-  page.Family("billsync_events", "Stored events by status and reason", MetricType::Gauge);
+void AddEvents(Page& page, db::Session& session) {
+  const auto events = apply::CountEvents(session);
+  page.Family("billsync_events", "Events that are received, parked or dead, by status and reason", MetricType::Gauge);
   for (const auto& [key, count] : events.by_status_reason) {
     page.Sample(static_cast<double>(count), {{"reason", key.second}, {"status", key.first}});
   }
@@ -124,11 +116,28 @@ void AddDatabase(Page& page, const MetricSources& sources) {
   page.Sample(static_cast<double>(events.due));
   page.Family("billsync_apply_lag_seconds", "Age of the oldest received event not yet applied", MetricType::Gauge);
   page.Sample(static_cast<double>(events.oldest_due_s));
+}
+
+void AddJobs(Page& page, db::Session& session, Instant now) {
   page.Family("billsync_job_age_seconds", "Seconds since a job last succeeded", MetricType::Gauge);
-  const Instant now = sources.clock();
-  for (const auto& state : states) {
+  for (const auto& state : jobs::ListJobs(session)) {
     if (state.last_ok_at) page.Sample(SecondsBetween(*state.last_ok_at, now), {{"job", state.job}});
   }
+}
+
+// What the database knows is left out when it cannot be asked.
+void AddDatabase(Page& page, const MetricSources& sources) {
+  std::optional<db::Pool::Lease> session;
+  try {
+    session.emplace(sources.pool->Acquire(std::chrono::seconds(1)));
+    AddEvents(page, **session);
+    AddJobs(page, **session, sources.clock());
+  } catch (const db::Error& e) {
+    Log(LogLevel::kWarning, "metrics of the database are left out", {{"error", e.what()}});
+  }
+  const bool up = session && !(*session)->Broken();
+  page.Family("billsync_database_up", "1 when the database answered while this page was made", MetricType::Gauge);
+  page.Sample(up ? 1 : 0);
 }
 
 }  // namespace

@@ -4,6 +4,12 @@
 #include "billsync/db/migrator.h"
 
 namespace billsync::admin {
+namespace {
+
+// A server that hangs takes the question and never answers it.
+constexpr std::chrono::seconds kCheckAtMost{2};
+
+}  // namespace
 
 Readiness::Readiness(db::Pool& pool) : pool_(pool) {
   Check();
@@ -12,7 +18,8 @@ Readiness::Readiness(db::Pool& pool) : pool_(pool) {
 
 std::string Readiness::NotReadyBecause() const {
   const std::lock_guard lock(mutex_);
-  return reason_;
+  const bool hangs = checking_since_ && std::chrono::steady_clock::now() - *checking_since_ > kCheckAtMost;
+  return hangs ? "the database does not answer" : reason_;
 }
 
 void Readiness::AddTo(http::Router& router) {
@@ -43,6 +50,10 @@ void Readiness::Loop(const std::stop_token& stop) {
 }
 
 void Readiness::Check() {
+  {
+    const std::lock_guard lock(mutex_);
+    checking_since_ = std::chrono::steady_clock::now();
+  }
   std::string reason;
   try {
     auto session = pool_.Acquire(std::chrono::seconds(1));
@@ -51,10 +62,11 @@ void Readiness::Check() {
   } catch (const db::Bug& e) {
     reason = "the schema does not fit this program; run: billsync doctor";
     Log(LogLevel::kError, "readiness check failed", {{"error", e.what()}});
-  } catch (const db::Error&) {
+  } catch (const std::exception&) {
     reason = "the database cannot be reached";
   }
   const std::lock_guard lock(mutex_);
+  checking_since_.reset();
   if (reason != reason_) {
     Log(reason.empty() ? LogLevel::kInfo : LogLevel::kWarning, reason.empty() ? "ready" : "not ready",
         {{"reason", reason}});

@@ -1,32 +1,34 @@
 #include "billsync/app/job_list.h"
 
-#include <memory>
+#include <vector>
 
 #include "app/retention_sql.h"
 #include "billsync/apply/entitlements.h"
+#include "billsync/base/json_writer.h"
 #include "billsync/usage/quota_reset.h"
 #include "billsync/usage/rollup.h"
 
 namespace billsync::app {
 namespace {
 
-// Keeps the current month and the one before fresh; once a day, and first thing, every month, for what changed in
-// older ones.
+// Keeps the current month and the one before fresh, and goes round the older ones, one a run: what changes in them
+// comes in late, but no run of the job is long.
 class RollupJob {
  public:
   jobs::JobOutcome operator()(db::Session& session, Instant now) {
-    const auto today = std::chrono::floor<std::chrono::days>(now);
-    const bool all = today != last_full_;
     int64_t rows = 0;
-    for (const auto& month : all ? usage::MonthsWithRuns(session) : usage::OpenMonths(now)) {
-      rows += usage::RollupMonth(session, month);
-    }
-    last_full_ = today;
-    return {rows, all ? "every month" : "current and previous month"};
+    const auto open = usage::OpenMonths(now);
+    for (const auto& month : open) rows += usage::RollupMonth(session, month, usage::ForeignRows::kTakeOver);
+    auto older = usage::MonthsWithRuns(session, now);
+    std::erase_if(older, [&](const auto& month) { return month >= open.front(); });
+    if (older.empty()) return {rows, "current and previous month"};
+    const auto& month = older[next_++ % older.size()];
+    rows += usage::RollupMonth(session, month, usage::ForeignRows::kKeep);
+    return {rows, "current and previous month, and " + month.Text()};
   }
 
  private:
-  std::chrono::sys_days last_full_{};
+  size_t next_ = 0;
 };
 
 jobs::JobOutcome ResetQuotasJob(db::Session& session, Instant) {
@@ -37,8 +39,9 @@ jobs::JobOutcome ResetQuotasJob(db::Session& session, Instant) {
 jobs::JobOutcome RetentionJob(db::Session& session, Instant now) {
   db::Transaction tx(session);
   tx.Exec(sql::kEnsureLlmCallsPartitions, db::Params::Of(now));
+  const int64_t rows = tx.Exec(sql::kDeleteOldJobRuns, db::Params::Of(now)).affected();
   tx.Commit();
-  return {0, "partitions of llm_calls made ahead"};
+  return {rows, "old job runs deleted, partitions of llm_calls made ahead"};
 }
 
 }  // namespace
@@ -58,6 +61,22 @@ apply::ApplyOptions MakeApplyOptions(const Config& config) {
   return {.plans = billing::PlanMap(config.plans, config.add_ons),
           .policy = config.entitlement,
           .link_by_email = config.link_by_email};
+}
+
+std::string PlanFingerprint(const Config& config) {
+  JsonArray plans;
+  const auto list = [](const std::vector<std::string>& texts) {
+    JsonArray array;
+    for (const auto& text : texts) array.AddRaw(JsonQuote(text));
+    return array.Text();
+  };
+  for (const auto& plan : config.plans) {
+    JsonObject one;
+    one.Add("tier", billing::Name(plan.tier)).Add("quota", int64_t{plan.monthly_runs_quota});
+    one.AddRaw("prices", list(plan.prices)).AddRaw("products", list(plan.products));
+    plans.AddRaw(one.AddRaw("lookup_keys", list(plan.lookup_keys)).Text());
+  }
+  return JsonObject().AddRaw("plans", plans.Text()).AddRaw("add_ons", list(config.add_ons)).Text();
 }
 
 db::ConnectOptions MakeConnectOptions(const Config& config, const std::string& role) {

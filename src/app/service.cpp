@@ -38,13 +38,13 @@ http::Limits PublicLimits(const Config& config) {
 }
 
 // Refuses to start on a schema that is not current; a database that is away may come back.
-void CheckSchema(db::Pool& pool) {
+void CheckSchema(db::Pool& pool, const Config& config) {
   try {
     auto session = pool.Acquire();
     if (!db::PendingMigrations(*session).empty()) {
       throw std::runtime_error("the database schema is not current; run: billsync migrate");
     }
-    apply::ReleaseUnmapped(*session);
+    apply::AdoptPlanMap(*session, PlanFingerprint(config));
   } catch (const db::Bug& e) {
     throw std::runtime_error(std::string("the database schema does not fit this program: ") + e.what());
   } catch (const db::Error& e) {
@@ -99,12 +99,11 @@ void Service::Start() {
                       .metrics = {p.public_server.get(), &p.endpoint, &p.inbox, &p.applier, &p.scheduler, &p.pool,
                                   SystemNow},
                       .pool = &p.pool,
-                      .jobs = MakeJobs(p.config),
                       .wake_applier = [&p] { p.applier.Wake(); }});
     p.admin_server = std::make_unique<http::Server>(std::move(admin_router), http::Limits{}, "admin");
     p.admin_port = p.admin_server->Bind(p.config.admin_listen);
   }
-  CheckSchema(p.pool);
+  CheckSchema(p.pool, p.config);
   p.applier.Start();
   p.scheduler.Start();
   if (p.admin_server) p.admin_server->Start();

@@ -14,6 +14,13 @@ constexpr std::chrono::milliseconds kPoll{200};
 // After a failure, so that a database that is away is not hammered.
 constexpr std::chrono::milliseconds kPause{500};
 
+// True for a lost connection, a deadlock and the like: the same batch may succeed in a moment.
+bool MayPassByItself(const std::exception& error, const db::Session& session) {
+  if (session.Broken()) return true;
+  const auto* transient = dynamic_cast<const db::Transient*>(&error);
+  return transient != nullptr && transient->sqlstate() != "57014";  // a timeout may be one huge object's doing
+}
+
 }  // namespace
 
 Applier::Applier(db::Pool& pool, ApplyOptions options, Clock clock)
@@ -72,14 +79,15 @@ size_t Applier::ApplyOnce() {
     stats_.plan_changes += static_cast<uint64_t>(result.plan_changes);
     for (const auto& [status, count] : result.by_status) stats_.by_status[status] += count;
     return result.claimed;
-  } catch (const db::Bug& e) {
+  } catch (const std::exception& e) {
+    // Anything but the loss of the database may be the fault of one event: find it.
+    if (claimed.empty() || MayPassByItself(e, *session)) throw;
     Log(LogLevel::kError, "a batch failed; its events are tried one by one",
         {{"events", claimed.size()}, {"error", e.what()}});
     {
       const std::lock_guard lock(mutex_);
       ++stats_.failed_batches;
     }
-    if (claimed.empty()) throw;
     Isolate(*session, claimed);
     return claimed.size();
   }
@@ -93,7 +101,8 @@ void Applier::Isolate(db::Session& session, const std::vector<std::string>& even
       if (!result.newly_linked.empty()) ReleaseCustomers(session, result.newly_linked);
       const std::lock_guard lock(mutex_);
       for (const auto& [status, count] : result.by_status) stats_.by_status[status] += count;
-    } catch (const db::Bug& e) {
+    } catch (const std::exception& e) {
+      if (MayPassByItself(e, session)) throw;
       ParkFailed(session, id, e.what(), clock_());
       const std::lock_guard lock(mutex_);
       ++stats_.by_status["parked"];
@@ -113,16 +122,19 @@ int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_
   return count;
 }
 
-void ReleaseUnmapped(db::Session& session) {
-  db::Transaction tx(session);
-  tx.Exec(sql::kReleaseReason, db::Params::Of(billing::Code(billing::ParkReason::kUnmappedPrice)));
+void AdoptPlanMap(db::Session& session, const std::string& fingerprint) {
+  db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
+  if (!tx.Exec(sql::kAdoptPlanMap, db::Params::Of(fingerprint)).empty()) {
+    tx.Exec(sql::kReleaseReason, db::Params::Of(billing::Code(billing::ParkReason::kUnmappedPrice)));
+    tx.Exec(sql::kReapplySubscriptions);
+  }
   tx.Commit();
 }
 
 EventCounts CountEvents(db::Session& session) {
   db::Transaction tx(session, {.read_only = true});
   EventCounts counts;
-  for (const db::Row row : tx.Exec(sql::kCountByStatus)) {
+  for (const db::Row row : tx.Exec(sql::kCountUnsettled)) {
     counts.by_status_reason[{row.Text("status"), row.Text("reason")}] = row.Int("events");
   }
   const auto due = tx.Exec(sql::kCountDue);

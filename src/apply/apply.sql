@@ -1,9 +1,18 @@
--- name: ClaimDueEvents
--- Takes up to $1 events that are due, oldest first. SKIP LOCKED: two appliers never claim the same event. Index
--- stripe_events_due. The attempt is counted when the outcome is written (SetOutcomes), in this same transaction.
+-- name: ClaimReceived
+-- Takes up to $1 fresh events, oldest first. SKIP LOCKED: two appliers never claim the same event. Index
+-- stripe_events_due_received. The attempt is counted when the outcome is written (SetOutcomes), in this same transaction.
 SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
 FROM stripe_events
-WHERE status IN ('received', 'parked') AND next_attempt_at <= now()
+WHERE status = 'received' AND next_attempt_at <= now()
+ORDER BY next_attempt_at, id
+LIMIT $1::int
+FOR UPDATE SKIP LOCKED
+
+-- name: ClaimParked
+-- The same for parked events whose next attempt is due. Index stripe_events_due_parked.
+SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
+FROM stripe_events
+WHERE status = 'parked' AND next_attempt_at <= now()
 ORDER BY next_attempt_at, id
 LIMIT $1::int
 FOR UPDATE SKIP LOCKED
@@ -55,9 +64,23 @@ UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next
 WHERE status IN ('parked', 'dead') AND (cardinality($1::text[]) = 0 OR id = ANY ($1::text[]))
 RETURNING id
 
+-- name: AdoptPlanMap
+-- No row: this plan map is in force already.
+INSERT INTO billing_plan_map AS m (fingerprint) VALUES ($1)
+ON CONFLICT (only_row) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, adopted_at = now()
+WHERE m.fingerprint <> EXCLUDED.fingerprint
+RETURNING fingerprint
+
+-- name: ReapplySubscriptions
+-- The tier of a subscription's row depends on the plan map: the event each was last set by is applied again.
+UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now(), applied_at = NULL
+WHERE id IN (SELECT last_event_id FROM billing_subscriptions) AND status = 'applied'
+
 -- name: CountDue
 SELECT count(*) AS due, coalesce(extract(epoch FROM now() - min(received_at)), 0)::bigint AS oldest_s
 FROM stripe_events WHERE status = 'received' AND next_attempt_at <= now()
 
--- name: CountByStatus
-SELECT status, coalesce(reason, '') AS reason, count(*) AS events FROM stripe_events GROUP BY 1, 2
+-- name: CountUnsettled
+-- Index stripe_events_unsettled: does not grow with the table.
+SELECT status, coalesce(reason, '') AS reason, count(*) AS events FROM stripe_events
+WHERE status IN ('received', 'parked', 'dead') GROUP BY 1, 2

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "apply/apply_sql.h"
+#include "apply/customers_sql.h"
 #include "billsync/apply/entitlements.h"
 #include "billsync/stripe/checkout_session.h"
 #include "customer_links.h"
@@ -31,14 +32,14 @@ class Batch {
       : tx_(tx), options_(options), now_(now), outcomes_(now) {}
 
   const std::vector<ClaimedEvent>& Claim(const std::optional<std::string>& event_id) {
-    const auto rows = event_id ? tx_.Exec(sql::kClaimEvent, db::Params::Of(*event_id))
-                               : tx_.Exec(sql::kClaimDueEvents, db::Params::Of(options_.batch));
-    for (const db::Row row : rows) {
-      claimed_.push_back({row.Text("id"), row.Text("type"), row.OptText("object_id").value_or(""),
-                          row.OptText("customer").value_or(""),
-                          stripe::UseOf(row.View("type"), row.View("object_type")), row.Int("attempts"),
-                          row.At("received_at")});
+    if (event_id) {
+      Take(tx_.Exec(sql::kClaimEvent, db::Params::Of(*event_id)));
+      return claimed_;
     }
+    // Fresh ones first; a quarter of the batch is kept for parked ones, so that neither waits for the other.
+    Take(tx_.Exec(sql::kClaimReceived, db::Params::Of(options_.batch)));
+    const auto room = options_.batch - static_cast<int64_t>(claimed_.size());
+    Take(tx_.Exec(sql::kClaimParked, db::Params::Of(std::max(room, options_.batch / 4))));
     return claimed_;
   }
 
@@ -59,6 +60,15 @@ class Batch {
   }
 
  private:
+  void Take(const db::Result& rows) {
+    for (const db::Row row : rows) {
+      claimed_.push_back({row.Text("id"), row.Text("type"), row.OptText("object_id").value_or(""),
+                          row.OptText("customer").value_or(""),
+                          stripe::UseOf(row.View("type"), row.View("object_type")), row.Int("attempts"),
+                          row.At("received_at")});
+    }
+  }
+
   void GroupByObject() {
     for (const ClaimedEvent& event : claimed_) {
       // Received by an older release, or retried by hand: the list of types decides now.
@@ -174,7 +184,20 @@ class Batch {
       if (session.client_reference_id) links_.NoteReference(*session.customer, *session.client_reference_id);
     }
     links_.Resolve(tx_, options_.link_by_email);
+    LockUsers();
     links_.Save(tx_);
+  }
+
+  // Every user this batch may change, in id order and before the first change, so that batches, sweeps and resets wait
+  // for each other and never in a circle.
+  void LockUsers() {
+    std::set<std::string> users;
+    for (const auto& work : subscriptions_) {
+      if (const auto user = links_.UserOf(work.fold.current.customer.value_or(""))) users.insert(*user);
+    }
+    for (const auto& customer : links_.newly_linked()) users.insert(*links_.UserOf(customer));
+    if (users.empty()) return;
+    tx_.Exec(sql::kLockUsersInOrder, db::Params::Of(std::vector<std::string>(users.begin(), users.end())));
   }
 
   static void NoteOwner(const std::optional<std::string>& customer, std::set<std::string>& customers) {

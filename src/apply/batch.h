@@ -14,7 +14,6 @@ namespace billsync::apply {
 
 struct BatchResult {
   size_t claimed = 0;
-  std::vector<std::string> event_ids;             // what was claimed
   std::map<std::string, uint64_t> by_status;      // how it ended
   std::vector<std::string> newly_linked;          // customers; what waited for them is to be released
   int64_t plan_changes = 0;

@@ -22,32 +22,40 @@ struct CustomerLinks::Candidates {
   std::map<std::string, std::string> by_customer;
   std::map<std::string, std::vector<std::string>> by_email;
 
-  // The user a text names, in the database's spelling (lower case), if there is one.
-  std::optional<std::string> User(const std::optional<std::string>& text) const {
-    if (!text || !known_users.contains(Lower(*text))) return std::nullopt;
-    return Lower(*text);
+  // The first of the texts that names a user, in the database's spelling (lower case).
+  std::optional<std::string> FirstUser(const std::vector<std::string>& texts) const {
+    for (const auto& text : texts) {
+      if (known_users.contains(Lower(text))) return Lower(text);
+    }
+    return std::nullopt;
   }
 };
 
 void CustomerLinks::Load(db::Transaction& tx, const std::vector<std::string>& customers) {
   for (const std::string& customer : customers) rows_.try_emplace(customer);
   for (const db::Row row : tx.Exec(sql::kReadCustomers, db::Params::Of(customers))) {
-    rows_[row.Text("stripe_customer_id")] = {row.OptText("user_id"),          row.OptText("linked_by"),
-                                             row.OptText("metadata_user_id"), row.OptText("reference_user_id"),
-                                             row.OptText("email"),            row.Bool("deleted")};
+    Row& known = rows_[row.Text("stripe_customer_id")];
+    known.user_id = row.OptText("user_id");
+    known.linked_by = row.OptText("linked_by");
+    known.metadata_user_id = row.OptText("metadata_user_id");
+    known.reference_user_id = row.OptText("reference_user_id");
+    known.email = row.OptText("email");
+    known.deleted = row.Bool("deleted");
   }
 }
 
 void CustomerLinks::NoteMetadata(const std::string& customer, const std::map<std::string, std::string>& metadata) {
   const auto found = metadata.find("user_id");
   if (found == metadata.end() || found->second.empty()) return;
-  auto& known = rows_[customer].metadata_user_id;
-  if (!known) known = found->second;
+  Row& row = rows_[customer];
+  row.metadata_seen.push_back(found->second);
+  if (!row.user_id) row.metadata_user_id = found->second;
 }
 
 void CustomerLinks::NoteReference(const std::string& customer, const std::string& client_reference_id) {
-  auto& known = rows_[customer].reference_user_id;
-  if (!known) known = client_reference_id;
+  Row& row = rows_[customer];
+  row.reference_seen.push_back(client_reference_id);
+  if (!row.user_id) row.reference_user_id = client_reference_id;
 }
 
 void CustomerLinks::NoteCustomer(const stripe::Customer& customer, bool deleted) {
@@ -62,8 +70,8 @@ void CustomerLinks::Resolve(db::Transaction& tx, bool by_email) {
   for (const auto& [customer, row] : rows_) {
     if (row.user_id) continue;
     customers.push_back(customer);
-    for (const auto& text : {row.metadata_user_id, row.reference_user_id}) {
-      if (text && IsUuid(*text)) ids.push_back(*text);
+    for (const auto& text : row.Evidence()) {
+      if (IsUuid(text)) ids.push_back(text);
     }
     if (by_email && row.email) emails.push_back(Lower(*row.email));
   }
@@ -89,8 +97,8 @@ void CustomerLinks::Link(const std::string& customer, Row& row, const Candidates
     row.linked_by = by;
     newly_linked_.push_back(customer);
   };
-  if (auto user = candidates.User(row.metadata_user_id)) return set(*user, "metadata");
-  if (auto user = candidates.User(row.reference_user_id)) return set(*user, "checkout_reference");
+  if (auto user = candidates.FirstUser(row.Metadata())) return set(*user, "metadata");
+  if (auto user = candidates.FirstUser(row.References())) return set(*user, "checkout_reference");
   if (const auto found = candidates.by_customer.find(customer); found != candidates.by_customer.end()) {
     return set(found->second, "users_row");
   }

@@ -19,7 +19,7 @@ class CustomerLinks {
  public:
   void Load(db::Transaction& tx, const std::vector<std::string>& customers);
 
-  // Evidence; the first of a kind stays.
+  // Evidence. While a customer is not linked, newer evidence replaces older: only what names a user can link.
   void NoteMetadata(const std::string& customer, const std::map<std::string, std::string>& metadata);
   void NoteReference(const std::string& customer, const std::string& client_reference_id);
   void NoteCustomer(const stripe::Customer& customer, bool deleted);
@@ -37,6 +37,20 @@ class CustomerLinks {
   struct Row {
     std::optional<std::string> user_id, linked_by, metadata_user_id, reference_user_id, email;
     bool deleted = false;
+    std::vector<std::string> metadata_seen, reference_seen;  // in this batch, beside what is stored
+
+    // What is stored and what was seen, by kind and all together.
+    std::vector<std::string> Metadata() const { return With(metadata_user_id, metadata_seen); }
+    std::vector<std::string> References() const { return With(reference_user_id, reference_seen); }
+    std::vector<std::string> Evidence() const {
+      auto all = Metadata();
+      for (auto& text : References()) all.push_back(text);
+      return all;
+    }
+    static std::vector<std::string> With(const std::optional<std::string>& stored, std::vector<std::string> seen) {
+      if (stored) seen.push_back(*stored);
+      return seen;
+    }
   };
   struct Candidates;
   void Link(const std::string& customer, Row& row, const Candidates& candidates);

@@ -31,6 +31,10 @@ SELECT id FROM users WHERE id = ANY ($1::uuid[])
 SELECT lower(email) AS email, id FROM users
 WHERE lower(email) = ANY ($1::text[]) AND email_verified AND deleted_at IS NULL
 
+-- name: LockUsersInOrder
+-- NO KEY UPDATE: a run inserted for the user (whose foreign key takes KEY SHARE) does not wait.
+SELECT id FROM users WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+
 -- name: SetUsersCustomer
 -- Gives a user without a Stripe customer id the one it was linked to, unless another user has it.
 UPDATE users u SET stripe_customer_id = t.customer

@@ -98,7 +98,9 @@ int64_t SweepEntitlements(db::Session& session, const billing::PlanMap& plans,
   std::vector<std::string> users;
   for (const db::Row row : tx.Exec(sql::kUsersToSweep,
                                    db::Params::Of(now, static_cast<int64_t>(policy.grace.count()),
-                                                  static_cast<int64_t>(policy.silence.count())))) {
+                                                  static_cast<int64_t>(policy.silence.count()),
+                                                  plans.Quota(Tier::kFree), plans.Quota(Tier::kPro),
+                                                  plans.Quota(Tier::kEnterprise)))) {
     users.push_back(row.Text("user_id"));
   }
   const int64_t changed = ReviseEntitlements(tx, users, plans, policy, now);

@@ -5,7 +5,7 @@ FROM users u LEFT JOIN billing_quota_overrides o
      ON o.user_id = u.id AND (o.expires_at IS NULL OR o.expires_at > $2::timestamptz)
 WHERE u.id = ANY ($1::uuid[])
 ORDER BY u.id
-FOR UPDATE OF u
+FOR NO KEY UPDATE OF u
 
 -- name: ReadSubscriptionFacts
 SELECT user_id, stripe_subscription_id, plan_tier, status, current_period_end, past_due_since, last_event_id
@@ -23,8 +23,8 @@ SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::plan_tier[], $4::plan_ti
                      $8::text[], $9::text[])
 
 -- name: UsersToSweep
--- Whose entitlement time alone may have changed at $1: grace over ($2 days), silence ($3 days), an override that began or
--- ended. Reads billing_subscriptions by status and the overrides; both are small beside users.
+-- Whose entitlement may have changed at $1 without an event: grace over ($2 days), silence ($3 days), an override that
+-- began or ended, a plan whose quota ($4 free, $5 pro, $6 enterprise) the configuration has changed. Reads billing_subscriptions by status and the overrides; both are small beside users.
 SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
 WHERE u.plan_tier <> 'free'
   AND ((s.status = 'past_due' AND s.past_due_since <= $1::timestamptz - make_interval(days => $2::int))
@@ -33,3 +33,9 @@ UNION
 SELECT o.user_id FROM billing_quota_overrides o JOIN users u ON u.id = o.user_id
 WHERE ((o.expires_at IS NULL OR o.expires_at > $1::timestamptz) AND u.monthly_runs_quota <> o.monthly_runs_quota)
    OR (o.expires_at <= $1::timestamptz AND u.monthly_runs_quota = o.monthly_runs_quota)
+UNION
+SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
+WHERE u.monthly_runs_quota IS DISTINCT FROM
+      CASE u.plan_tier WHEN 'free' THEN $4::int WHEN 'pro' THEN $5::int ELSE $6::int END
+  AND NOT EXISTS (SELECT 1 FROM billing_quota_overrides o
+                  WHERE o.user_id = u.id AND (o.expires_at IS NULL OR o.expires_at > $1::timestamptz))

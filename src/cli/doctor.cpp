@@ -106,12 +106,15 @@ class Doctor {
       if (CheckSchema(session)) {
         CheckRowSecurity(session);
         CheckEvents(session);
+        CheckRunTimes(session);
         CheckIndexes(session);
       }
     } catch (const db::Transient& e) {
       Fault("database", e.what(), "check DATABASE_URL and that the server runs and accepts this role");
     } catch (const db::Error& e) {
-      Fault("database", e.what(), "run: billsync migrate");
+      Fault("database", e.what(),
+            e.sqlstate() == "42501" ? "as an owner run: psql -f config/postgres-roles.sql, and grant billsync_service to this role"
+                                    : "run: billsync migrate");
     }
   }
 
@@ -185,6 +188,16 @@ class Doctor {
               "billsync events list --status " + key.first + " --reason " + key.second);
     }
     if (waiting == 0) Ok("events", "none is parked or dead");
+  }
+
+  void CheckRunTimes(db::Session& session) {
+    db::Transaction tx(session, {.read_only = true});
+    const bool odd = tx.Exec(sql::kRunsOutOfRange).Only().Bool("any");
+    tx.Commit();
+    if (odd) {
+      Warning("runs", "agent_runs holds a created_at before 2000 or after next month: such runs are in no month's usage",
+              "SELECT id, created_at FROM agent_runs WHERE created_at < '2000-01-01' OR created_at > now() + interval '2 months'");
+    }
   }
 
   void CheckIndexes(db::Session& session) {

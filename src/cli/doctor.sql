@@ -9,6 +9,10 @@ SELECT has_any_column_privilege('agent_runs', 'SELECT') AS may_read
 -- name: HiddenTables
 SELECT t AS table_name FROM billing_filtered_tables() AS t
 
+-- name: RunsOutOfRange
+SELECT EXISTS (SELECT 1 FROM agent_runs WHERE created_at < '2000-01-01')
+    OR EXISTS (SELECT 1 FROM agent_runs WHERE created_at > now() + interval '2 months') AS any
+
 -- name: MissingIndexes
 -- The foreign keys whose lack of an index makes deleting a run or verifying its cost slow.
 SELECT t.name AS table_name

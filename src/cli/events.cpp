@@ -1,3 +1,4 @@
+#include <deque>
 #include <fstream>
 #include <future>
 #include <iostream>
@@ -127,10 +128,21 @@ int Replay(const Context& context, const std::vector<std::string>& files) {
   const auto livemode = config.livemode == app::Livemode::kAny
                             ? std::nullopt
                             : std::optional(config.livemode == app::Livemode::kLive);
-  webhook::Inbox inbox(app::MakeConnectOptions(config, "replay"),
-                       {.writers = 1, .queue = events.size() + 1, .patience = std::chrono::seconds(60)}, [] {});
-  std::vector<std::future<webhook::StoreOutcome>> outcomes;
+  webhook::Inbox inbox(app::MakeConnectOptions(config, "replay"), {.writers = 1, .patience = std::chrono::seconds(60)},
+                       [] {});
+  std::deque<std::future<webhook::StoreOutcome>> outcomes;
+  int64_t stored = 0;
+  ProgressBar progress("storing");
+  const auto settle_oldest = [&] {
+    const auto outcome = outcomes.front().get();
+    outcomes.pop_front();
+    if (outcome == webhook::StoreOutcome::kUnavailable || outcome == webhook::StoreOutcome::kOverloaded) {
+      throw CliError(kFailed, "the database did not take every event; run the same command again, nothing is stored twice");
+    }
+    progress.Update(++stored, static_cast<int64_t>(events.size()));
+  };
   for (std::string& event : events) {
+    if (outcomes.size() >= 1000) settle_oldest();
     auto envelope = *stripe::ReadEnvelope(event);
     const auto ignored = webhook::IgnoreReasonOf(envelope, livemode);
     auto promise = std::make_shared<std::promise<webhook::StoreOutcome>>();
@@ -138,15 +150,7 @@ int Replay(const Context& context, const std::vector<std::string>& files) {
     inbox.Submit({std::move(envelope), std::move(event), ignored},
                  [promise](webhook::StoreOutcome outcome) { promise->set_value(outcome); });
   }
-  int64_t stored = 0;
-  ProgressBar progress("storing");
-  for (auto& outcome : outcomes) {
-    const auto result = outcome.get();
-    if (result == webhook::StoreOutcome::kUnavailable || result == webhook::StoreOutcome::kOverloaded) {
-      throw CliError(kFailed, "the database did not take every event; run the same command again, nothing is stored twice");
-    }
-    progress.Update(++stored, static_cast<int64_t>(outcomes.size()));
-  }
+  while (!outcomes.empty()) settle_oldest();
   ApplyNow(config);
   return Report(context, "replayed", stored);
 }

@@ -35,6 +35,9 @@ int ResetQuotas(const Context& context, const std::optional<std::string>& as_of,
   if (as_of && (as_of->size() != 10 || !ParseInstant(*as_of))) {
     throw CliError(kUsage, "--as-of must be a day such as 2026-11-30, not '" + *as_of + "'");
   }
+  if (as_of && !dry_run && *ParseInstant(*as_of) > SystemNow()) {
+    throw CliError(kUsage, "--as-of " + *as_of + " is in the future: a reset cannot be taken back; add --dry-run to look");
+  }
   auto session = context.Connect("reset-quotas");
   const auto resets = dry_run ? usage::QuotasDue(session, as_of.value_or(FormatInstant(SystemNow()).substr(0, 10)))
                               : usage::ResetQuotas(session, as_of);

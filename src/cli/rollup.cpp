@@ -9,7 +9,8 @@
 namespace billsync::cli {
 namespace {
 
-int Rollup(const Context& context, const std::optional<std::string>& period) {
+int Rollup(const Context& context, const std::optional<std::string>& period, bool full) {
+  const Instant now = SystemNow();
   std::vector<billing::Month> months;
   if (period) {
     const auto month = billing::Month::Parse(*period);
@@ -17,11 +18,13 @@ int Rollup(const Context& context, const std::optional<std::string>& period) {
     months.push_back(*month);
   }
   auto session = context.Connect("rollup");
-  if (!period) months = usage::MonthsWithRuns(session);
+  if (!period) months = usage::MonthsWithRuns(session, now);
+  const auto open = usage::OpenMonths(now);
   ProgressBar progress("months");
   int64_t changed = 0;
   for (size_t i = 0; i < months.size(); ++i) {
-    changed += usage::RollupMonth(session, months[i]);
+    const bool ours = full || months[i] >= open.front();
+    changed += usage::RollupMonth(session, months[i], ours ? usage::ForeignRows::kTakeOver : usage::ForeignRows::kKeep);
     progress.Update(static_cast<int64_t>(i + 1), static_cast<int64_t>(months.size()));
   }
   if (context.json) {
@@ -39,9 +42,12 @@ void AddRollup(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("rollup", "bring billing_usage up to date from agent_runs");
   const auto period = std::make_shared<std::optional<std::string>>();
   command->add_option("--period", *period, "only this month, YYYY-MM; without it every month");
-  command->add_flag("--full")->description("recompute from agent_runs (what every rollup of this release does)");
+  const auto full = std::make_shared<bool>(false);
+  command->add_flag("--full", *full, "also recompute older rows that billsync did not write (runs purged since are lost)");
   AddJsonFlag(*command, context);
-  command->callback([&context, period] { context.run = [&context, period] { return Rollup(context, *period); }; });
+  command->callback([&context, period, full] {
+    context.run = [&context, period, full] { return Rollup(context, *period, *full); };
+  });
 }
 
 }  // namespace billsync::cli

@@ -26,6 +26,7 @@ int RunCommand(int argc, char** argv) {
   app.add_option("--log-level", context.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   app.require_subcommand(1);
+  app.fallthrough();  // --config and --log-level may also stand behind the command
   AddServe(app, context);
   AddMigrate(app, context);
   AddDoctor(app, context);
@@ -40,7 +41,10 @@ int RunCommand(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kDone : kUsage;
   }
-  return context.run();
+  const int status = context.run();
+  std::cout.flush();
+  if (!std::cout) throw CliError(kFailed, "standard output could not be written: disk full, or the reader went away");
+  return status;
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <pqxx/pqxx>
 
+#include <array>
+#include <utility>
+
 #include "db/session_sql.h"
 #include "error_map.h"
 #include "row_reader.h"
@@ -31,13 +34,21 @@ bool IsUrl(const std::string& url) {
   return url.starts_with("postgres://") || url.starts_with("postgresql://");
 }
 
+// A server that vanished without a word (power, network, failover) is noticed in half a minute instead of the hours of
+// the kernel's defaults: until then its sessions look as if they waited for an answer. Unix sockets ignore these.
+constexpr std::array<std::pair<const char*, const char*>, 4> kLiveness = {{{"keepalives_idle", "10"},
+                                                                           {"keepalives_interval", "5"},
+                                                                           {"keepalives_count", "4"},
+                                                                           {"tcp_user_timeout", "30000"}}};
+
 // `url` with our connection keywords added. A keyword the caller gave wins in a URL's query; ours come first in a
 // keyword string, where the last one wins.
 std::string ConnectionString(const ConnectOptions& options) {
   const std::string timeout = std::to_string(options.connect_timeout.count());
   if (!IsUrl(options.url)) {
-    return "application_name='billsync " + options.role + "' connect_timeout=" + timeout +
-           " client_encoding=UTF8 " + options.url;
+    std::string keywords = "application_name='billsync " + options.role + "' connect_timeout=" + timeout;
+    for (const auto& [key, value] : kLiveness) keywords += std::string(" ") + key + "=" + value;
+    return keywords + " client_encoding=UTF8 " + options.url;
   }
   const char separator = options.url.find('?') == std::string::npos ? '?' : '&';
   std::string out = options.url;
@@ -50,6 +61,7 @@ std::string ConnectionString(const ConnectOptions& options) {
   add("application_name", "billsync%20" + options.role);
   add("connect_timeout", timeout);
   add("client_encoding", "UTF8");
+  for (const auto& [key, value] : kLiveness) add(key, value);
   return out;
 }
 
@@ -63,6 +75,7 @@ struct Session::Impl {
   std::unique_ptr<NoticeCollector> collector;
   std::unique_ptr<pqxx::nontransaction> channel;  // raw statements; BEGIN and COMMIT are ours
   bool broken = false;
+  bool failed = false;  // a statement of the running transaction was refused: the server will only roll it back
 };
 
 Session::Session(ConnectOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {
@@ -117,8 +130,14 @@ Transaction::Transaction(Session& session, TransactionOptions options) : session
   begin += "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
            "SET LOCAL search_path = public, pg_temp; SET LOCAL statement_timeout = '" +
            std::to_string(timeout.count()) + "s'";
-  ExecScript("begin", begin);
+  session_.impl_->failed = false;
   open_ = true;
+  try {
+    ExecScript("begin", begin);
+  } catch (...) {
+    session_.impl_->broken = true;  // no destructor will run to roll back what may have begun
+    throw;
+  }
 }
 
 Transaction::~Transaction() {
@@ -141,6 +160,7 @@ Result Transaction::Exec(const char* name, const std::string& sql, const Params&
   try {
     return MakeResult(session_.impl_->channel->exec_params(sql, pqxx::prepare::make_dynamic_params(raw)));
   } catch (...) {
+    session_.impl_->failed = true;
     RethrowMapped(name, false, &session_.impl_->broken);
   }
 }
@@ -149,11 +169,14 @@ void Transaction::ExecScript(const char* name, const std::string& sql) {
   try {
     session_.impl_->channel->exec(sql);
   } catch (...) {
+    session_.impl_->failed = true;
     RethrowMapped(name, false, &session_.impl_->broken);
   }
 }
 
 void Transaction::Commit() {
+  // The server answers this COMMIT with a rollback and no error: whoever went on after a failure must hear of it.
+  if (session_.impl_->failed) throw Bug("commit: a statement of this transaction failed; nothing was committed", "25P02");
   open_ = false;
   try {
     session_.impl_->channel->exec("COMMIT");

@@ -31,8 +31,11 @@ WHERE job = $1 AND lease_owner = $2
 INSERT INTO billing_job_runs (job, owner, trigger, started_at, finished_at, status, rows, detail, error)
 VALUES ($1, $2, $3, $4::timestamptz, now(), $5, $6::bigint, $7, $8)
 
+-- name: RequestRun
+-- Makes a job due now; the next scheduler that looks runs it.
+UPDATE billing_jobs SET next_due_at = now() WHERE job = $1
+
 -- name: ListJobs
 SELECT j.job, j.next_due_at, j.lease_owner, j.last_started_at, j.last_finished_at, j.last_ok_at, j.last_rows, j.last_error,
-       extract(epoch FROM j.last_finished_at - j.last_started_at)::numeric(12, 3)::text AS last_seconds,
-       (SELECT count(*) FROM billing_job_runs r WHERE r.job = j.job) AS runs
+       extract(epoch FROM j.last_finished_at - j.last_started_at)::numeric(12, 3)::text AS last_seconds
 FROM billing_jobs j ORDER BY j.job

@@ -20,7 +20,7 @@ void LeaseKeeper::Loop(const std::stop_token& stop) {
       const bool held = tx.Exec(sql::kExtendLease, db::Params::Of(job_, owner_)).affected() == 1;
       tx.Commit();
       if (!held) Log(LogLevel::kWarning, "a job lost its lease while it ran", {{"job", job_}});
-    } catch (const db::Error& e) {
+    } catch (const std::exception& e) {
       Log(LogLevel::kWarning, "a job's lease could not be extended", {{"job", job_}, {"error", e.what()}});
     }
   }

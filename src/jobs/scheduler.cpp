@@ -69,7 +69,7 @@ std::vector<JobState> ListJobs(db::Session& session) {
   db::Transaction tx(session, {.read_only = true});
   std::vector<JobState> out;
   for (const db::Row row : tx.Exec(sql::kListJobs)) {
-    JobState state{.job = row.Text("job"), .next_due_at = row.At("next_due_at"), .runs = row.Int("runs")};
+    JobState state{.job = row.Text("job"), .next_due_at = row.At("next_due_at")};
     state.lease_owner = row.OptText("lease_owner");
     state.last_error = row.OptText("last_error");
     state.last_seconds = row.OptText("last_seconds");
@@ -81,6 +81,13 @@ std::vector<JobState> ListJobs(db::Session& session) {
   }
   tx.Commit();
   return out;
+}
+
+bool RequestRun(db::Session& session, const std::string& job) {
+  db::Transaction tx(session);
+  const bool known = tx.Exec(sql::kRequestRun, db::Params::Of(job)).affected() == 1;
+  tx.Commit();
+  return known;
 }
 
 std::optional<JobOutcome> RunJob(db::Pool& pool, const Job& job, Trigger trigger, const std::string& owner,

@@ -89,6 +89,7 @@ class Snapshot {
       progress(file.rows, total);
     }
     tx_.Exec(sql::kCloseRows);
+    if (file.rows != total) throw std::logic_error("the report " + file.report + " does not tie to its control totals");
     out.flush();
     if (!out) throw std::runtime_error("the export could not be written: disk full, or the reader went away");
     file.bytes = digest.bytes();
@@ -157,8 +158,12 @@ Manifest ExportToStream(db::Session& session, Report report, const billing::Mont
   return snapshot.Finish();
 }
 
-Manifest ExportToDirectory(db::Session& session, const std::vector<Report>& reports, const billing::Month& period,
+Manifest ExportToDirectory(db::Session& session, const std::vector<Report>& wanted, const billing::Month& period,
                            const std::string& directory, const ExportProgress& progress) {
+  std::vector<Report> reports;
+  for (const Report report : wanted) {
+    if (std::ranges::find(reports, report) == reports.end()) reports.push_back(report);
+  }
   std::filesystem::create_directories(directory);
   RefuseOtherExport(directory, reports, period);
   std::vector<std::unique_ptr<DurableFile>> files;
@@ -168,6 +173,7 @@ Manifest ExportToDirectory(db::Session& session, const std::vector<Report>& repo
     snapshot.Write(report, files.back()->out(), progress);
   }
   Manifest manifest = snapshot.Finish();
+  std::filesystem::remove(directory + "/manifest.json");  // it describes the files that are replaced now
   for (const auto& file : files) file->Publish();
   DurableFile beside(directory + "/manifest.json");
   beside.out() << manifest.Json();

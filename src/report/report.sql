@@ -1,45 +1,47 @@
 -- name: DeclareUsage
--- Rows of the usage report for a month, in the order finance reads them. billing_usage_period, users by key. The
--- e-mail breaks ties by user id, so that the order is total.
+-- Rows of the usage report for the month that begins at $1 (both ends are passed to every report), by user id, which
+-- makes the order total. Index billing_usage_period, users by key.
 DECLARE report_rows NO SCROLL CURSOR FOR
 SELECT to_char(b.period_start, 'YYYY-MM') AS period, b.user_id, u.email, u.full_name, u.plan_tier,
        b.total_runs, b.failed_runs, b.cancelled_runs, b.unpriced_runs, b.total_tokens,
-       b.total_cost_usd, b.total_cost_exact_usd, b.cost_breakdown
+       b.total_cost_usd, b.total_cost_exact_usd::numeric(30, 6) AS total_cost_exact_usd, b.cost_breakdown
 FROM billing_usage b JOIN users u ON u.id = b.user_id
-WHERE b.period_start = $1::timestamptz::date AND $2::timestamptz IS NOT NULL
+WHERE b.period_start >= $1::timestamptz::date AND b.period_start < $2::timestamptz::date
 ORDER BY b.user_id
 
 -- name: TotalsUsage
 SELECT 'USD' AS currency, count(*) AS rows, coalesce(sum(total_runs), 0)::text AS total_runs,
        coalesce(sum(total_tokens), 0)::text AS total_tokens,
        coalesce(sum(total_cost_usd), 0)::numeric(20, 2)::text AS total_cost_usd,
-       coalesce(sum(total_cost_exact_usd), 0)::text AS total_cost_exact_usd, now() AS as_of
-FROM billing_usage WHERE period_start = $1::timestamptz::date AND $2::timestamptz IS NOT NULL
+       coalesce(sum(total_cost_exact_usd), 0)::numeric(30, 6)::text AS total_cost_exact_usd
+FROM billing_usage WHERE period_start >= $1::timestamptz::date AND period_start < $2::timestamptz::date
 
 -- name: DeclareInvoices
--- Invoices Stripe created in the month, oldest first.
+-- Invoices Stripe created in the month, oldest first. Rows from before billsync have neither issued_at nor currency: they
+-- count by the day they were recorded, in US dollars. Index billing_invoices_period.
 DECLARE report_rows NO SCROLL CURSOR FOR
 SELECT b.stripe_invoice_id, b.number, b.user_id, u.email, b.stripe_customer_id, b.stripe_subscription_id, b.status,
-       b.billing_reason, to_char(b.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS issued_at,
+       b.billing_reason, to_char(coalesce(b.issued_at, b.created_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS issued_at,
        to_char(b.finalized_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS finalized_at,
        to_char(b.paid_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS paid_at,
-       to_char(b.due_date, 'YYYY-MM-DD') AS due_date, upper(b.currency) AS currency,
+       to_char(b.due_date, 'YYYY-MM-DD') AS due_date, upper(coalesce(b.currency, 'usd')) AS currency,
        b.amount_minor, b.amount_paid_minor, b.amount_remaining_minor, b.amount_credited_minor,
        b.usd_per_unit, b.amount_usd, b.amount_paid_usd, b.amount_credited_usd
 FROM billing_invoices b JOIN users u ON u.id = b.user_id
-WHERE b.issued_at >= $1::timestamptz AND b.issued_at < $2::timestamptz AND NOT b.deleted
-ORDER BY b.issued_at, b.stripe_invoice_id
+WHERE coalesce(b.issued_at, b.created_at) >= $1::timestamptz AND coalesce(b.issued_at, b.created_at) < $2::timestamptz
+  AND NOT b.deleted
+ORDER BY coalesce(b.issued_at, b.created_at), b.stripe_invoice_id
 
 -- name: TotalsInvoices
 -- Per currency; the US dollar sums are over the invoices of that currency. Drafts and void invoices are counted in rows
 -- and amounts as they stand: the status column tells them apart.
-SELECT upper(currency) AS currency, count(*) AS rows, coalesce(sum(amount_minor), 0)::text AS amount_minor,
+SELECT upper(coalesce(currency, 'usd')) AS currency, count(*) AS rows, coalesce(sum(amount_minor), 0)::text AS amount_minor,
        coalesce(sum(amount_paid_minor), 0)::text AS amount_paid_minor,
-       coalesce(sum(amount_usd), 0)::text AS amount_usd, coalesce(sum(amount_paid_usd), 0)::text AS amount_paid_usd,
-       now() AS as_of
+       coalesce(sum(amount_usd), 0)::text AS amount_usd, coalesce(sum(amount_paid_usd), 0)::text AS amount_paid_usd
 FROM billing_invoices
-WHERE issued_at >= $1::timestamptz AND issued_at < $2::timestamptz AND NOT deleted
-GROUP BY currency ORDER BY currency
+WHERE coalesce(issued_at, created_at) >= $1::timestamptz AND coalesce(issued_at, created_at) < $2::timestamptz
+  AND NOT deleted
+GROUP BY coalesce(currency, 'usd') ORDER BY 1
 
 -- name: FetchRows
 FETCH FORWARD 2000 FROM report_rows

@@ -110,7 +110,9 @@ Inbox::Batch Inbox::TakeBatch(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   arrived_.wait(lock, stop, [&] { return !queue_.empty(); });
   Batch batch;
-  while (!queue_.empty() && batch.size() < limits_.batch) {
+  size_t bytes = 0;
+  while (!queue_.empty() && batch.size() < limits_.batch && bytes < limits_.batch_bytes) {
+    bytes += queue_.front()->event.payload.size();
     if (!queue_.front()->answered) batch.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
@@ -133,8 +135,7 @@ void Inbox::WriterLoop(const std::stop_token& stop) {
 // impossible event does not take its neighbours with it.
 void Inbox::Write(std::unique_ptr<db::Session>& session, Batch batch) {
   try {
-    if (!session || session->Broken()) session = std::make_unique<db::Session>(connect_);
-    Insert(*session, batch);
+    InsertDurably(session, batch);
   } catch (const db::Bug& e) {
     if (batch.size() == 1) {
       Log(LogLevel::kError, "an event cannot be stored", {{"event", batch[0]->event.envelope.id}, {"error", e.what()}});
@@ -144,7 +145,24 @@ void Inbox::Write(std::unique_ptr<db::Session>& session, Batch batch) {
   } catch (const db::Error& e) {  // Transient, or InDoubt: it may be on disk, but never 2xx on doubt
     Log(LogLevel::kWarning, "events were not stored", {{"events", batch.size()}, {"error", e.what()}});
     AnswerAll(batch, StoreOutcome::kUnavailable);
+  } catch (const std::exception& e) {  // out of memory, say: the writer goes on
+    Log(LogLevel::kError, "events were not stored", {{"events", batch.size()}, {"error", e.what()}});
+    AnswerAll(batch, StoreOutcome::kUnavailable);
   }
+}
+
+// A session that was fine a moment ago may have died with a server that is back already: then a new one tries once
+// more. ON CONFLICT makes that safe even when the first attempt was committed.
+void Inbox::InsertDurably(std::unique_ptr<db::Session>& session, const Batch& batch) {
+  const bool reused = session && !session->Broken();
+  try {
+    if (!reused) session = std::make_unique<db::Session>(connect_);
+    return Insert(*session, batch);
+  } catch (const db::Error&) {
+    if (!reused || !session->Broken()) throw;
+  }
+  session = std::make_unique<db::Session>(connect_);
+  Insert(*session, batch);
 }
 
 void Inbox::Insert(db::Session& session, const Batch& unsorted) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <vector>
 
 #include "billsync/admin/metrics.h"
 #include "billsync/admin/token_guard.h"
@@ -16,12 +15,11 @@ struct AdminParts {
   const TokenGuard* guard = nullptr;
   MetricSources metrics;
   db::Pool* pool = nullptr;
-  std::vector<jobs::Job> jobs;
   std::function<void()> wake_applier;
 };
 
 // Adds GET /, /metrics, /api/v1/events, /api/v1/events/{id}, POST /api/v1/events/{id}/retry, GET /api/v1/jobs and POST
-// /api/v1/jobs/{name}/run. Every one needs a token; those that change something need role ops.
+// /api/v1/jobs/{name}/run. Every one needs a token; those that change something, or show a payload, need role ops.
 void AddRoutes(http::Router& router, AdminParts parts);
 
 }  // namespace billsync::admin

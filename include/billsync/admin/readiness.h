@@ -1,8 +1,10 @@
 // Whether this process can do its work now.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -31,6 +33,7 @@ class Readiness {
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   std::string reason_ = "not checked yet";
+  std::optional<std::chrono::steady_clock::time_point> checking_since_;
   std::jthread thread_;  // last: it uses all above
 };
 

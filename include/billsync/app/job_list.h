@@ -1,6 +1,7 @@
 // The scheduled jobs of this program.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "billsync/app/config.h"
@@ -15,6 +16,9 @@ std::vector<jobs::Job> MakeJobs(const Config& config);
 
 // What the applier needs of the configuration.
 apply::ApplyOptions MakeApplyOptions(const Config& config);
+
+// A text that differs when another plan map is configured: its tiers, quotas, prices, products, lookup keys, add-ons.
+std::string PlanFingerprint(const Config& config);
 
 // Sessions of this configuration under the name "billsync <role>".
 db::ConnectOptions MakeConnectOptions(const Config& config, const std::string& role);

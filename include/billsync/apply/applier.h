@@ -66,10 +66,11 @@ class Applier {
 // A person asks for another attempt of these parked or dead events (all of them when empty). Returns how many.
 int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_ids);
 
-// Makes what is parked for an unmapped price due: serve starts with a plan map that may know it now.
-void ReleaseUnmapped(db::Session& session);
+// Called when serve starts. If another plan map was in force before, makes due what is parked for an unmapped price and
+// the event each subscription was last set by, so that tiers follow the new map.
+void AdoptPlanMap(db::Session& session, const std::string& fingerprint);
 
-// Events now in stripe_events, by status and reason, and how long the oldest unapplied one has waited.
+// Events that are received, parked or dead, by status and reason, and how long the oldest unapplied one has waited.
 struct EventCounts {
   std::map<std::pair<std::string, std::string>, int64_t> by_status_reason;
   int64_t due = 0;

@@ -38,10 +38,12 @@ struct JobState {
   std::optional<std::string> lease_owner{}, last_error{}, last_seconds{};
   std::optional<Instant> last_started_at{}, last_finished_at{}, last_ok_at{};
   std::optional<int64_t> last_rows{};
-  int64_t runs = 0;  // rows in billing_job_runs
 };
 
 std::vector<JobState> ListJobs(db::Session& session);
+
+// Makes a job due now, for whichever scheduler looks next; false when no job of this name has ever been scheduled.
+bool RequestRun(db::Session& session, const std::string& job);
 
 enum class Trigger { kSchedule, kManual };
 

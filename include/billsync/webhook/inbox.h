@@ -40,6 +40,7 @@ enum class StoreOutcome {
 struct InboxLimits {
   size_t writers = 2;                       // connections, each with a thread
   size_t batch = 128;                       // rows of one INSERT at most
+  size_t batch_bytes = size_t{4} << 20;  // no further event is added beyond this much payload
   size_t queue = 4096;                      // events waiting at most; beyond, kOverloaded
   std::chrono::milliseconds patience{900};  // an event not committed by then is answered kUnavailable
 };
@@ -81,6 +82,7 @@ class Inbox {
   void PatienceLoop(const std::stop_token& stop);
   Batch TakeBatch(const std::stop_token& stop);
   void Write(std::unique_ptr<db::Session>& session, Batch batch);
+  void InsertDurably(std::unique_ptr<db::Session>& session, const Batch& batch);
   void Insert(db::Session& session, const Batch& batch);
   void AnswerAll(const Batch& batch, StoreOutcome outcome);
   void AnswerOnce(Pending& pending, StoreOutcome outcome);

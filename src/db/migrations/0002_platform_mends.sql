@@ -226,6 +226,7 @@ COMMENT ON TABLE billing_retired_runs IS 'Terminal agent runs that were deleted,
 CREATE INDEX IF NOT EXISTS billing_retired_runs_user_idx ON billing_retired_runs (user_id, created_at);
 
 -- A run that was deleted before, came back and is deleted again counts as it was last.
+-- One without created_at keeps the month that it was metered in: that of its end, else of its start.
 CREATE OR REPLACE FUNCTION billing_retire_runs()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -238,7 +239,7 @@ BEGIN
         INSERT INTO billing_retired_runs (
             run_id, user_id, created_at, completed_at, status, model_used,
             tokens_total, tokens_prompt, tokens_completion, cost_usd)
-        SELECT id, user_id, created_at, completed_at, status, model_used,
+        SELECT id, user_id, coalesce(created_at, completed_at, started_at), completed_at, status, model_used,
                tokens_total, tokens_prompt, tokens_completion, cost_usd
         FROM %s
         WHERE status IN ('completed', 'failed', 'cancelled')

@@ -42,7 +42,11 @@ EXCEPTION WHEN feature_not_supported THEN
 END
 $$;
 
-CREATE INDEX stripe_events_due ON stripe_events (next_attempt_at) WHERE status IN ('received', 'parked');
+-- Two, so that fresh events are claimed before a backlog of parked ones.
+CREATE INDEX stripe_events_due_received ON stripe_events (next_attempt_at) WHERE status = 'received';
+CREATE INDEX stripe_events_due_parked ON stripe_events (next_attempt_at) WHERE status = 'parked';
+-- What people are shown and paged on; small, whatever the table grows to.
+CREATE INDEX stripe_events_unsettled ON stripe_events (status, reason) WHERE status IN ('received', 'parked', 'dead');
 CREATE INDEX stripe_events_object ON stripe_events (object_id, created);
 CREATE INDEX stripe_events_parked_customer ON stripe_events (customer) WHERE status = 'parked';
 CREATE INDEX stripe_events_received ON stripe_events (received_at DESC, id);
@@ -69,7 +73,11 @@ CREATE TABLE billing_customers (
 );
 CREATE INDEX billing_customers_user ON billing_customers (user_id);
 COMMENT ON TABLE billing_customers IS 'Which user a Stripe customer belongs to, and how we know; a user may have several';
-COMMENT ON COLUMN billing_customers.metadata_user_id IS 'metadata.user_id of the customer or one of its subscriptions';
+-- For a user whose row comes after the event that names it.
+CREATE INDEX billing_customers_metadata_user ON billing_customers (metadata_user_id) WHERE user_id IS NULL;
+CREATE INDEX billing_customers_reference_user ON billing_customers (reference_user_id) WHERE user_id IS NULL;
+COMMENT ON COLUMN billing_customers.metadata_user_id IS
+    'metadata.user_id of the customer or one of its subscriptions, as last seen before it was linked';
 COMMENT ON COLUMN billing_customers.reference_user_id IS 'client_reference_id of a Checkout Session';
 
 -- ── Subscriptions and invoices: additive columns ───────────────────────────────────────────────────────────────────
@@ -133,6 +141,9 @@ COMMENT ON COLUMN billing_invoices.amount_usd IS 'The total in US dollars: exact
 COMMENT ON COLUMN billing_invoices.usd_per_unit IS 'The rate used for the _usd columns; NULL for USD invoices';
 COMMENT ON COLUMN billing_invoices.issued_at IS 'When Stripe created the invoice; created_at is when we first saw it';
 
+-- Invoices from before billsync have no issued_at; reports take created_at for it.
+CREATE INDEX billing_invoices_period ON billing_invoices (coalesce(issued_at, created_at));
+
 CREATE TRIGGER billing_invoices_updated_at BEFORE UPDATE ON billing_invoices
     FOR EACH ROW EXECUTE FUNCTION update_updated_at();
 
@@ -145,11 +156,15 @@ ALTER TABLE billing_usage
     ADD COLUMN total_cost_exact_usd numeric NOT NULL DEFAULT 0,
     ADD COLUMN failed_runs bigint NOT NULL DEFAULT 0,
     ADD COLUMN cancelled_runs bigint NOT NULL DEFAULT 0,
-    ADD COLUMN unpriced_runs bigint NOT NULL DEFAULT 0;
+    ADD COLUMN unpriced_runs bigint NOT NULL DEFAULT 0,
+    ADD COLUMN rolled_up_at timestamptz;
 CREATE INDEX billing_usage_period ON billing_usage (period_start, user_id);
+CREATE INDEX billing_retired_runs_created ON billing_retired_runs (created_at);
 COMMENT ON COLUMN billing_usage.total_runs IS 'Completed runs: what a quota counts';
 COMMENT ON COLUMN billing_usage.total_cost_usd IS 'total_cost_exact_usd rounded once, half away from zero';
 COMMENT ON COLUMN billing_usage.total_cost_exact_usd IS 'Sum over every terminal run: the money is spent however it ended';
+COMMENT ON COLUMN billing_usage.rolled_up_at IS
+    'When billsync last wrote the row; NULL for the platform''s own history, which is kept as it is';
 COMMENT ON COLUMN billing_usage.unpriced_runs IS 'Terminal runs without a usable cost (NULL, NaN or negative)';
 
 -- ── Exchange rates, overrides, plan changes ────────────────────────────────────────────────────────────────────────
@@ -192,6 +207,14 @@ CREATE TABLE billing_plan_changes (
 CREATE INDEX billing_plan_changes_user ON billing_plan_changes (user_id, changed_at);
 COMMENT ON TABLE billing_plan_changes IS 'Every change billsync made to users.plan_tier or monthly_runs_quota, and why';
 
+-- The plan map that serve last started with. When another one comes, subscriptions are looked at again.
+CREATE TABLE billing_plan_map (
+    only_row boolean PRIMARY KEY DEFAULT true CONSTRAINT billing_plan_map_only_row CHECK (only_row),
+    fingerprint text NOT NULL,
+    adopted_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE billing_plan_map IS 'Fingerprint of the plan map in force';
+
 -- ── Jobs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CREATE TABLE billing_jobs (
@@ -229,22 +252,34 @@ COMMENT ON TABLE billing_job_runs IS
 
 -- ── Release of parked events ───────────────────────────────────────────────────────────────────────────────────────
 
--- A user got a Stripe customer id: what waited for that customer is due at once. SKIP LOCKED, because an event that is
+-- A user got a Stripe customer id, or a user came that a customer's evidence already named: what waited is due at once. SKIP LOCKED, because an event that is
 -- being applied this moment must not make the platform's transaction wait (or deadlock); the applier looks again soon.
 CREATE FUNCTION billing_release_parked_of_customer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    customers text[] := array_remove(ARRAY[NEW.stripe_customer_id], NULL);
 BEGIN
-    UPDATE stripe_events SET next_attempt_at = now()
-    WHERE id IN (SELECT id FROM stripe_events
-                 WHERE customer = NEW.stripe_customer_id AND status = 'parked' AND reason = 'unknown_customer'
-                 FOR UPDATE SKIP LOCKED);
+    IF TG_OP = 'INSERT' THEN
+        customers := customers || ARRAY(
+            SELECT stripe_customer_id FROM billing_customers WHERE user_id IS NULL AND metadata_user_id = NEW.id::text
+            UNION ALL
+            SELECT stripe_customer_id FROM billing_customers WHERE user_id IS NULL AND reference_user_id = NEW.id::text);
+    END IF;
+    IF cardinality(customers) > 0 THEN
+        UPDATE stripe_events SET next_attempt_at = now()
+        WHERE id IN (SELECT id FROM stripe_events
+                     WHERE customer = ANY (customers) AND status = 'parked' AND reason = 'unknown_customer'
+                     FOR UPDATE SKIP LOCKED);
+    END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION billing_release_parked_of_customer() IS 'Makes events parked for an unknown customer due';
 
-CREATE TRIGGER billing_users_linked AFTER INSERT OR UPDATE OF stripe_customer_id ON users
-    FOR EACH ROW WHEN (NEW.stripe_customer_id IS NOT NULL)
+CREATE TRIGGER billing_users_added AFTER INSERT ON users
+    FOR EACH ROW EXECUTE FUNCTION billing_release_parked_of_customer();
+CREATE TRIGGER billing_users_linked AFTER UPDATE OF stripe_customer_id ON users
+    FOR EACH ROW WHEN (NEW.stripe_customer_id IS DISTINCT FROM OLD.stripe_customer_id)
     EXECUTE FUNCTION billing_release_parked_of_customer();
 
 -- A rate was added: invoices that waited for one are due. Not narrowed to the currency: the applier finds out.
