@@ -79,12 +79,16 @@ httplib::Headers Bearer(const std::string& token) {
   return token.empty() ? httplib::Headers{} : httplib::Headers{{"Authorization", "Bearer " + token}};
 }
 
-std::map<std::string, std::string> ServiceEnvironment(const std::string& url, std::map<std::string, std::string> extra) {
-  extra.emplace("DATABASE_URL", url);
-  extra.emplace("STRIPE_WEBHOOK_SECRET", kSecret);
-  extra.emplace("BILLSYNC_LISTEN", "127.0.0.1:0");
-  extra.emplace("BILLSYNC_ADMIN_LISTEN", "127.0.0.1:0");
-  extra.emplace("BILLSYNC_ADMIN_TOKEN", std::string("ops=") + kOpsToken);
+std::map<std::string, std::string> ServiceEnvironment(const std::string& url,
+                                                      std::map<std::string, std::string> extra) {
+  const std::map<std::string, std::string> usual = {{"DATABASE_URL", url},
+                                                    {"STRIPE_WEBHOOK_SECRET", kSecret},
+                                                    {"BILLSYNC_LISTEN", "127.0.0.1:0"},
+                                                    {"BILLSYNC_ADMIN_LISTEN", "127.0.0.1:0"},
+                                                    {"BILLSYNC_ADMIN_TOKEN", std::string("ops=") + kOpsToken}};
+  for (const auto& [name, value] : usual) {
+    if (!extra.contains(name + "_FILE")) extra.emplace(name, value);
+  }
   return extra;
 }
 
@@ -148,11 +152,11 @@ ProgramResult RunProgram(std::vector<std::string> arguments, std::map<std::strin
   return Program(std::move(arguments), std::move(environment)).Wait();
 }
 
-RunningService::RunningService(const std::string& database_url, std::map<std::string, std::string> environment)
-    : program_({"--config", BILLSYNC_SOURCE_DIR "/fixtures/demo/billsync.toml", "serve"},
-               ServiceEnvironment(database_url, std::move(environment))) {
-  const bool serving = Eventually([&] { return program_.Err().find("\"serving\"") != std::string::npos; },
-                                  std::chrono::seconds(20));
+RunningService::RunningService(const std::string& database_url, std::map<std::string, std::string> environment,
+                               const std::string& config_file)
+    : program_({"--config", config_file, "serve"}, ServiceEnvironment(database_url, std::move(environment))) {
+  const bool serving =
+      Eventually([&] { return program_.Err().find("\"serving\"") != std::string::npos; }, std::chrono::seconds(20));
   if (!serving) throw std::runtime_error("billsync serve did not come up:\n" + program_.Err());
   std::istringstream lines(program_.Err());
   for (std::string line; std::getline(lines, line);) {

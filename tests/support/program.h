@@ -44,10 +44,12 @@ class Program {
 // Runs to the end.
 ProgramResult RunProgram(std::vector<std::string> arguments, std::map<std::string, std::string> environment);
 
-// `billsync serve` on free ports over a database, waited for until it serves. Secret and plan map of the demo.
+// `billsync serve` on free ports over a database, waited for until it serves. Secret and plan map of the demo, unless
+// `environment` says otherwise (NAME_FILE instead of NAME included) or another configuration file is named.
 class RunningService {
  public:
-  explicit RunningService(const std::string& database_url, std::map<std::string, std::string> environment = {});
+  explicit RunningService(const std::string& database_url, std::map<std::string, std::string> environment = {},
+                          const std::string& config_file = BILLSYNC_SOURCE_DIR "/fixtures/demo/billsync.toml");
 
   uint16_t port() const { return port_; }
   uint16_t admin_port() const { return admin_port_; }
