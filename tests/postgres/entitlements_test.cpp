@@ -1,0 +1,163 @@
+// users.plan_tier and monthly_runs_quota follow the subscriptions, the overrides and the time.
+#include "billsync/apply/entitlements.h"
+
+#include <gtest/gtest.h>
+
+#include "mirror.h"
+#include "platform_rows.h"
+
+namespace billsync::testing {
+namespace {
+
+class EntitlementTest : public ::testing::Test {
+ protected:
+  EntitlementTest() { AddUser(mirror_.database, 1, {{"stripe_customer_id", "'cus_1'"}, {"monthly_runs_used", "42"}}); }
+
+  int64_t Sweep(Instant now) {
+    const auto options = DemoOptions();
+    return apply::SweepEntitlements(*mirror_.pool().Acquire(), options.plans, options.policy, now);
+  }
+  void Override(const std::string& quota, const std::string& expires) {
+    mirror_.database.Run(
+        "INSERT INTO billing_quota_overrides (user_id, monthly_runs_quota, reason, expires_at) VALUES ('" + UserId(1) +
+        "', " + quota + ", 'agreed with sales', " + expires + ")");
+  }
+  // "free 100 > pro 1000 sub_1 evt_1; …", oldest first.
+  std::string Changes() {
+    return mirror_.database.Value(
+        "SELECT coalesce(string_agg(from_tier || ' ' || from_quota || ' > ' || to_tier || ' ' || to_quota || ' ' ||"
+        " coalesce(stripe_subscription_id, '-') || ' ' || coalesce(event_id, '-'), '; ' ORDER BY id), '')"
+        " FROM billing_plan_changes");
+  }
+  std::string LastCause() {
+    return mirror_.database.Value("SELECT cause FROM billing_plan_changes ORDER BY id DESC LIMIT 1");
+  }
+
+  Mirror mirror_;
+};
+
+TEST_F(EntitlementTest, EveryChangeIsRecordedOnceWithItsCause) {
+  mirror_.Store(SubscriptionEvent{.type = "customer.subscription.created"}.Body());
+  mirror_.Apply();
+  EXPECT_EQ(Changes(), "free 100 > pro 1000 sub_1 evt_1");
+  EXPECT_EQ(LastCause(), "sub_1 is active");
+  mirror_.Store(
+      SubscriptionEvent{.event = "evt_up", .created = kAsOfSeconds - 100, .price = "price_demo_enterprise_monthly"}
+          .Body());
+  mirror_.Apply();
+  mirror_.Store(SubscriptionEvent{.event = "evt_end",
+                                  .type = "customer.subscription.deleted",
+                                  .created = kAsOfSeconds - 50,
+                                  .status = "canceled",
+                                  .price = "price_demo_enterprise_monthly"}
+                    .Body());
+  mirror_.Apply();
+  EXPECT_EQ(Changes(),
+            "free 100 > pro 1000 sub_1 evt_1; pro 1000 > enterprise 10000 sub_1 evt_up; "
+            "enterprise 10000 > free 100 sub_1 evt_end");
+  EXPECT_EQ(LastCause(), "sub_1 is canceled");
+  EXPECT_EQ(mirror_.PlanOf(1), "free 100");
+  EXPECT_EQ(mirror_.database.Value("SELECT monthly_runs_used FROM users WHERE id = '" + UserId(1) + "'"), "42");
+}
+
+TEST_F(EntitlementTest, GraceEndsByTimeAlone) {
+  mirror_.Store(SubscriptionEvent{.created = kAsOfSeconds, .status = "past_due"}.Body());
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::days(7) - std::chrono::microseconds(1)), 0);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::days(7)), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "free 100");
+  EXPECT_EQ(LastCause(), "sub_1 is past_due and its grace days are over");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::days(8)), 0) << "nothing is left to do";
+}
+
+TEST_F(EntitlementTest, ASubscriptionOfWhichStripeFellSilentEndsByTimeAlone) {
+  mirror_.Store(SubscriptionEvent{.period_end = kAsOfSeconds + 3600}.Body());
+  mirror_.Apply();
+  const auto silent = kAsOf + std::chrono::hours(1) + std::chrono::days(7);
+  EXPECT_EQ(Sweep(silent - std::chrono::microseconds(1)), 0);
+  EXPECT_EQ(Sweep(silent), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "free 100");
+  mirror_.Store(SubscriptionEvent{.event = "evt_late", .created = kAsOfSeconds + 7200}.Body());
+  mirror_.Apply(DemoOptions(), silent);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000") << "Stripe spoke again";
+}
+
+TEST_F(EntitlementTest, TheOtherSubscriptionHoldsWhenOneFallsSilent) {
+  mirror_.Store(SubscriptionEvent{
+      .event = "evt_a", .id = "sub_a", .price = "price_demo_enterprise_monthly", .period_end = kAsOfSeconds + 3600}
+                    .Body());
+  mirror_.Store(SubscriptionEvent{.event = "evt_b", .id = "sub_b"}.Body());
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.PlanOf(1), "enterprise 10000");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::days(8)), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");
+}
+
+TEST_F(EntitlementTest, AQuotaOverrideHoldsUntilItExpires) {
+  mirror_.Store(SubscriptionEvent{}.Body());
+  mirror_.Apply();
+  Override("5000", "to_timestamp(" + std::to_string(kAsOfSeconds + 86400) + ")");
+  EXPECT_EQ(Sweep(kAsOf), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 5000");
+  mirror_.Store(
+      SubscriptionEvent{.event = "evt_up", .created = kAsOfSeconds, .price = "price_demo_enterprise_monthly"}.Body());
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.PlanOf(1), "enterprise 5000");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::days(1) - std::chrono::microseconds(1)), 0);
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::days(1)), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "enterprise 10000");
+}
+
+TEST_F(EntitlementTest, AnOverrideWorksForAUserWithoutSubscription) {
+  mirror_.database.Run("UPDATE users SET plan_tier = 'pro', monthly_runs_quota = 1000 WHERE id = '" + UserId(1) + "'");
+  Override("0", "NULL");
+  EXPECT_EQ(Sweep(kAsOf), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 0");
+  EXPECT_EQ(LastCause(), "quota override in force");
+}
+
+TEST_F(EntitlementTest, AUserWithoutSubscriptionKeepsTheTier) {
+  mirror_.database.Run("UPDATE users SET plan_tier = 'enterprise', monthly_runs_quota = 7 WHERE id = '" + UserId(1) +
+                       "'");
+  mirror_.Store(InvoiceEvent{}.Body());
+  mirror_.Store(CustomerEvent{}.Body());
+  mirror_.Apply();
+  Sweep(kAsOf + std::chrono::days(400));
+  EXPECT_EQ(mirror_.PlanOf(1), "enterprise 7");
+  EXPECT_EQ(Changes(), "");
+}
+
+TEST_F(EntitlementTest, StatusesThatDoNotEntitleMakeFree) {
+  int user = 2;
+  for (const char* status : {"incomplete", "incomplete_expired", "unpaid", "paused", "canceled", "of_the_future"}) {
+    const std::string n = std::to_string(user);
+    AddUser(mirror_.database, user++, {{"stripe_customer_id", "'cus_" + n + "'"}, {"plan_tier", "'pro'"}});
+    mirror_.Store(
+        SubscriptionEvent{.event = "evt_" + n, .id = "sub_" + n, .customer = "cus_" + n, .status = status}.Body());
+  }
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.database.Value("SELECT string_agg(DISTINCT plan_tier || ' ' || monthly_runs_quota, ',') FROM users "
+                                   "WHERE stripe_customer_id IS NOT NULL"),
+            "free 100");
+}
+
+TEST_F(EntitlementTest, AnotherPlanMapMovesTiersAndQuotasWithoutANewEvent) {
+  mirror_.Store(SubscriptionEvent{}.Body());
+  mirror_.Store(InvoiceEvent{}.Body());
+  const auto session = mirror_.database.Connect();
+  apply::AdoptPlanMap(*session, "map 1");
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");
+  apply::AdoptPlanMap(*session, "map 1");
+  EXPECT_EQ(mirror_.Apply(), 0U) << "the same map is no reason to work";
+  apply::AdoptPlanMap(*session, "map 2");
+  auto options = DemoOptions();
+  options.plans = billing::PlanMap({{billing::Tier::kEnterprise, 20000, {"price_demo_pro_monthly"}, {}, {}}}, {});
+  EXPECT_EQ(mirror_.Apply(options), 1U) << "only what sets a subscription's row";
+  EXPECT_EQ(mirror_.PlanOf(1), "enterprise 20000");
+}
+
+}  // namespace
+}  // namespace billsync::testing

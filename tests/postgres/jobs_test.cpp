@@ -1,0 +1,190 @@
+// Scheduled work is done once, and nothing about it goes unsaid.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+
+#include "billsync/jobs/scheduler.h"
+#include "support/postgres.h"
+
+namespace billsync::testing {
+namespace {
+
+using jobs::Job;
+using jobs::JobOutcome;
+using jobs::RunJob;
+using jobs::Trigger;
+
+class JobsTest : public ::testing::Test {
+ protected:
+  // A job that says so when it ran for the first time; the last of a scheduler's list shows that it saw them all.
+  struct Marker {
+    explicit Marker(std::string name)
+        : job{std::move(name), std::chrono::hours(1), [this](db::Session&, Instant) {
+                if (!done.exchange(true)) ran.set_value();
+                return JobOutcome{0, ""};
+              }} {}
+    void Await() { ASSERT_EQ(ran.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready); }
+    std::promise<void> ran;
+    std::atomic<bool> done{false};
+    Job job;
+  };
+  static Job Returning(const std::string& name, int64_t rows) {
+    return {name, std::chrono::hours(1), [rows](db::Session&, Instant) { return JobOutcome{rows, "some rows"}; }};
+  }
+  std::string Runs() {
+    return database_.Value(
+        "SELECT coalesce(string_agg(job || ' ' || owner || ' ' || trigger || ' ' || status || ' ' || "
+        "rows, ', ' ORDER BY id), '') FROM billing_job_runs");
+  }
+
+  TestDatabase database_;
+  db::Pool pool_{{.url = database_.url(), .role = "jobs"}, 6};
+};
+
+TEST_F(JobsTest, RunOnceThoughTwoSchedulersSeeThemDue) {
+  std::atomic<int> ran{0};
+  const Job counted{"counted", std::chrono::hours(1), [&](db::Session&, Instant) {
+                      ++ran;
+                      return JobOutcome{1, "counted"};
+                    }};
+  Marker first("marker-1"), second("marker-2");
+  jobs::Scheduler one(pool_, {counted, first.job}, SystemNow);
+  jobs::Scheduler two(pool_, {counted, second.job}, SystemNow);
+  one.Start();
+  two.Start();
+  first.Await();
+  second.Await();
+  one.Stop();
+  two.Stop();
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM billing_job_runs"), "1");
+  EXPECT_EQ(
+      database_.Value("SELECT next_due_at > now() + interval '59 minutes' AND lease_owner IS NULL AND last_ok_at IS "
+                      "NOT NULL FROM billing_jobs WHERE job = 'counted'"),
+      "t");
+}
+
+TEST_F(JobsTest, AreNotStartedWhileAnotherHoldsTheLease) {
+  database_.Run(
+      "INSERT INTO billing_jobs (job, lease_owner, lease_until) VALUES ('one', 'other:1', now() + interval '1 hour')");
+  EXPECT_FALSE(RunJob(pool_, Returning("one", 1), Trigger::kSchedule, "me:1", SystemNow));
+  EXPECT_FALSE(RunJob(pool_, Returning("one", 1), Trigger::kManual, "me:1", SystemNow));
+  EXPECT_EQ(Runs(), "");
+}
+
+TEST_F(JobsTest, AreNotStartedByTwoAtTheSameMoment) {
+  std::promise<void> started, go_on;
+  const Job slow{"slow", std::chrono::hours(1), [&](db::Session&, Instant) {
+                   started.set_value();
+                   go_on.get_future().wait();
+                   return JobOutcome{1, ""};
+                 }};
+  auto running =
+      std::async(std::launch::async, [&] { return RunJob(pool_, slow, Trigger::kManual, "me:1", SystemNow); });
+  started.get_future().wait();
+  EXPECT_FALSE(RunJob(pool_, Returning("slow", 1), Trigger::kManual, "me:2", SystemNow));
+  go_on.set_value();
+  EXPECT_TRUE(running.get());
+  EXPECT_EQ(Runs(), "slow me:1 manual done 1");
+}
+
+TEST_F(JobsTest, AreTakenOverFromAHolderThatDiedWhichIsRecorded) {
+  database_.Run(
+      "INSERT INTO billing_jobs (job, lease_owner, lease_until, last_started_at) VALUES ('one', 'dead:1', now() - "
+      "interval '1 second', '2026-11-20 12:00+00')");
+  EXPECT_TRUE(RunJob(pool_, Returning("one", 2), Trigger::kSchedule, "me:1", SystemNow));
+  EXPECT_EQ(Runs(), "one dead:1 schedule abandoned 0, one me:1 schedule done 2");
+  EXPECT_EQ(
+      database_.Value("SELECT started_at = '2026-11-20 12:00+00' FROM billing_job_runs WHERE status = 'abandoned'"),
+      "t");
+}
+
+TEST_F(JobsTest, AreNotRunBeforeTheyAreDueExceptByHand) {
+  EXPECT_TRUE(RunJob(pool_, Returning("one", 1), Trigger::kSchedule, "me:1", SystemNow));
+  EXPECT_FALSE(RunJob(pool_, Returning("one", 1), Trigger::kSchedule, "me:1", SystemNow));
+  EXPECT_TRUE(RunJob(pool_, Returning("one", 1), Trigger::kManual, "me:1", SystemNow));
+  EXPECT_EQ(Runs(), "one me:1 schedule done 1, one me:1 manual done 1");
+}
+
+TEST_F(JobsTest, ThatFailAreRecordedAndDoNotStopTheOthers) {
+  const Job failing{"failing", std::chrono::hours(1),
+                    [](db::Session&, Instant) -> JobOutcome { throw std::runtime_error("the disk is full"); }};
+  Marker marker("marker");
+  jobs::Scheduler scheduler(pool_, {failing, marker.job}, SystemNow);
+  scheduler.Start();
+  marker.Await();
+  scheduler.Stop();
+  EXPECT_EQ(scheduler.failures(), 1U);
+  EXPECT_EQ(database_.Value("SELECT status || ': ' || error FROM billing_job_runs"), "failed: the disk is full");
+  EXPECT_EQ(database_.Value("SELECT last_error || ' ' || (last_ok_at IS NULL) || ' ' || (lease_owner IS NULL) FROM "
+                            "billing_jobs WHERE job = 'failing'"),
+            "the disk is full true true");
+  EXPECT_TRUE(RunJob(pool_, Returning("failing", 1), Trigger::kManual, "me:1", SystemNow));
+  EXPECT_EQ(
+      database_.Value("SELECT last_error IS NULL AND last_ok_at IS NOT NULL FROM billing_jobs WHERE job = 'failing'"),
+      "t");
+}
+
+TEST_F(JobsTest, WhoseSessionBreaksAreStillRecorded) {
+  const Job killed{"killed", std::chrono::hours(1), [](db::Session& session, Instant) {
+                     db::Transaction tx(session);
+                     tx.Exec("test", "SELECT pg_terminate_backend(pg_backend_pid())", {});
+                     return JobOutcome{1, ""};
+                   }};
+  EXPECT_THROW(RunJob(pool_, killed, Trigger::kManual, "me:1", SystemNow), db::Transient);
+  EXPECT_EQ(Runs(), "killed me:1 manual failed 0");
+}
+
+TEST_F(JobsTest, ThatFoundNothingToDoLeaveARowOnlyWhenRunByHand) {
+  EXPECT_TRUE(RunJob(pool_, Returning("idle", 0), Trigger::kSchedule, "me:1", SystemNow));
+  EXPECT_EQ(Runs(), "");
+  EXPECT_EQ(database_.Value("SELECT last_finished_at IS NOT NULL FROM billing_jobs"), "t");
+  EXPECT_TRUE(RunJob(pool_, Returning("idle", 0), Trigger::kManual, "me:1", SystemNow));
+  EXPECT_EQ(Runs(), "idle me:1 manual done 0");
+}
+
+TEST_F(JobsTest, AreListedWithHowTheyLastWent) {
+  RunJob(pool_, Returning("b", 3), Trigger::kSchedule, "me:1", SystemNow);
+  RunJob(pool_, Returning("a", 0), Trigger::kSchedule, "me:1", SystemNow);
+  const auto states = jobs::ListJobs(*pool_.Acquire());
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_EQ(states[0].job, "a");
+  EXPECT_EQ(states[1].last_rows, 3);
+  EXPECT_TRUE(states[1].last_finished_at && states[1].last_started_at && !states[1].lease_owner);
+}
+
+TEST_F(JobsTest, AreDueAtOnceWhenSomebodyAsks) {
+  auto session = pool_.Acquire();
+  EXPECT_FALSE(jobs::RequestRun(*session, "one")) << "no such job was ever scheduled";
+  EXPECT_TRUE(RunJob(pool_, Returning("one", 1), Trigger::kSchedule, "me:1", SystemNow));
+  EXPECT_FALSE(RunJob(pool_, Returning("one", 1), Trigger::kSchedule, "me:1", SystemNow));
+  EXPECT_TRUE(jobs::RequestRun(*session, "one"));
+  EXPECT_TRUE(RunJob(pool_, Returning("one", 1), Trigger::kSchedule, "me:1", SystemNow));
+}
+
+TEST_F(JobsTest, GetTheTimeOfTheirScheduler) {
+  const Instant then{std::chrono::seconds(1'000'000'000)};
+  Instant seen{};
+  const Job job{"one", std::chrono::hours(1), [&](db::Session&, Instant now) {
+                  seen = now;
+                  return JobOutcome{};
+                }};
+  RunJob(pool_, job, Trigger::kManual, "me:1", [then] { return then; });
+  EXPECT_EQ(seen, then);
+}
+
+TEST_F(JobsTest, SchedulersStopAtAnyTimeAndTwice) {
+  jobs::Scheduler never(pool_, {Returning("one", 1)}, SystemNow);
+  never.Stop();
+  for (int i = 0; i < 5; ++i) {
+    jobs::Scheduler scheduler(pool_, {Returning("one", 1)}, SystemNow);
+    scheduler.Start();
+    scheduler.Stop();
+    scheduler.Stop();
+  }
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM billing_jobs WHERE lease_owner IS NOT NULL"), "0");
+}
+
+}  // namespace
+}  // namespace billsync::testing

@@ -1,0 +1,158 @@
+// Roles that own nothing, and roles from which row-level security hides rows.
+#include <gtest/gtest.h>
+
+#include <future>
+#include <sstream>
+
+#include "billsync/apply/entitlements.h"
+#include "billsync/db/migrator.h"
+#include "billsync/jobs/scheduler.h"
+#include "billsync/report/export.h"
+#include "billsync/stripe/event.h"
+#include "billsync/usage/quota_reset.h"
+#include "billsync/usage/rollup.h"
+#include "billsync/webhook/inbox.h"
+#include "login_role.h"
+#include "mirror.h"
+#include "platform_rows.h"
+
+namespace billsync::testing {
+namespace {
+
+const auto kOctober = billing::Month::Parse("2026-10").value();
+
+TEST(HiddenRows, AreRefusedAtConnectAndNameTheTable) {
+  TestDatabase database;
+  AddUser(database, 1);
+  AddRuns(database, 1, 3, {{"status", "'completed'"}});
+  LoginRole role(database);
+  database.Run("GRANT SELECT ON agent_runs, team_members TO " + role.name() +
+               "; GRANT EXECUTE ON FUNCTION billing_filtered_tables() TO " + role.name());
+  {
+    db::Session blind({.url = role.url(), .role = "test", .refuse_hidden_rows = false});
+    db::Transaction tx(blind);
+    EXPECT_EQ(tx.Exec("test", "SELECT count(*) AS n FROM agent_runs", {}).Only().Int("n"), 0)
+        << "the silent zero this test is about";
+  }
+  try {
+    db::Session session({.url = role.url(), .role = "test"});
+    ADD_FAILURE() << "a session that is shown a part of agent_runs was opened";
+  } catch (const db::Bug& e) {
+    EXPECT_EQ(e.sqlstate(), "42501");
+    EXPECT_NE(std::string(e.what()).find("agent_runs"), std::string::npos) << e.what();
+  }
+}
+
+TEST(HiddenRows, AreRefusedUnderARestrictivePolicyBesideOneThatShowsAll) {
+  TestDatabase database;
+  GrantRoles(database);
+  LoginRole role(database, " IN ROLE billsync_service");
+  EXPECT_NO_THROW(db::Session({.url = role.url(), .role = "test"}));
+  database.Run("CREATE POLICY some_only ON agent_runs AS RESTRICTIVE FOR SELECT USING (status <> 'failed')");
+  EXPECT_THROW(db::Session({.url = role.url(), .role = "test"}), db::Bug);
+}
+
+TEST(HiddenRows, AreRefusedToARoleThatMayNotEvenAsk) {
+  TestDatabase database;
+  LoginRole role(database);
+  database.Run("GRANT SELECT ON agent_runs, team_members TO " + role.name());
+  EXPECT_THROW(db::Session({.url = role.url(), .role = "test"}), db::Bug);
+}
+
+// Everything the service does, as a member of billsync_service.
+class ServiceRoleTest : public ::testing::Test {
+ protected:
+  ServiceRoleTest() { GrantRoles(mirror_.database); }
+  db::ConnectOptions Connect() const { return {.url = role_.url(), .role = "service"}; }
+
+  Mirror mirror_;
+  LoginRole role_{mirror_.database, " IN ROLE billsync_service"};
+};
+
+TEST_F(ServiceRoleTest, RollsUpRunsOfEveryTeam) {
+  AddUser(mirror_.database, 1);
+  AddRuns(mirror_.database, 1, 4, {{"status", "'completed'"}, {"cost_usd", "0.5"}, {"created_at", "'2026-10-05'"}});
+  db::Session session(Connect());
+  EXPECT_EQ(usage::RollupMonth(session, kOctober, usage::ForeignRows::kTakeOver), 1);
+  EXPECT_EQ(mirror_.database.Value("SELECT total_runs || ' ' || total_cost_usd FROM billing_usage"), "4 2.00");
+  EXPECT_EQ(usage::MonthsWithRuns(session, kAsOf).size(), 1U);
+}
+
+TEST_F(ServiceRoleTest, StoresAndAppliesEventsAndRetriesThem) {
+  AddUser(mirror_.database, 1, {{"stripe_customer_id", "'cus_1'"}});
+  webhook::Inbox inbox(Connect(), {.patience = std::chrono::seconds(20)}, [] {});
+  for (const auto& body : {SubscriptionEvent{}.Body(), InvoiceEvent{}.Body(), CustomerEvent{}.Body()}) {
+    std::promise<webhook::StoreOutcome> outcome;
+    inbox.Submit({*stripe::ReadEnvelope(body), body, std::nullopt}, [&](auto o) { outcome.set_value(o); });
+    EXPECT_EQ(outcome.get_future().get(), webhook::StoreOutcome::kStored);
+  }
+  db::Pool pool(Connect(), 2);
+  auto options = DemoOptions();
+  options.link_by_email = true;
+  EXPECT_EQ(apply::Applier(pool, options, [] { return kAsOf; }).ApplyAllDue(), 3U);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");
+  EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_invoices"), "1");
+  auto session = pool.Acquire();
+  EXPECT_EQ(apply::RetryEvents(*session, {}), 0);
+  EXPECT_EQ(apply::SweepEntitlements(*session, options.plans, options.policy, kAsOf), 0);
+}
+
+TEST_F(ServiceRoleTest, ResetsQuotas) {
+  AddUser(mirror_.database, 1, {{"quota_reset_date", "current_date"}, {"monthly_runs_used", "9"}});
+  db::Session session(Connect());
+  EXPECT_EQ(usage::QuotasDue(session, mirror_.database.Value("SELECT current_date::text")).size(), 1U);
+  EXPECT_EQ(usage::ResetQuotas(session, std::nullopt).size(), 1U);
+  EXPECT_EQ(mirror_.database.Value("SELECT monthly_runs_used FROM users WHERE id = '" + UserId(1) + "'"), "0");
+}
+
+TEST_F(ServiceRoleTest, RunsJobs) {
+  db::Pool pool(Connect(), 2);
+  const jobs::Job job{"one", std::chrono::seconds(60), [](db::Session&, Instant) { return jobs::JobOutcome{1, ""}; }};
+  EXPECT_TRUE(jobs::RunJob(pool, job, jobs::Trigger::kSchedule, "me", SystemNow));
+  EXPECT_TRUE(db::PendingMigrations(*pool.Acquire()).empty());
+}
+
+TEST_F(ServiceRoleTest, OwnsNothingAndCannotRewriteTheLedgers) {
+  db::Session session(Connect());
+  for (const char* sql :
+       {"DELETE FROM billing_plan_changes", "UPDATE billing_quota_resets SET used = 0", "DELETE FROM users",
+        "SELECT input FROM agent_runs", "TRUNCATE stripe_events", "CREATE TABLE mine (n int)"}) {
+    db::Transaction tx(session);
+    EXPECT_THROW(tx.Exec("forbidden", sql, {}), db::Bug) << sql;
+  }
+}
+
+TEST_F(ServiceRoleTest, ExportsTheReports) {
+  AddUser(mirror_.database, 1, {{"full_name", "'Ada'"}});
+  mirror_.database.Run(
+      "INSERT INTO billing_usage (user_id, period_start, period_end) SELECT id, '2026-10-01', "
+      "'2026-11-01' FROM users WHERE full_name = 'Ada'");
+  db::Session session(Connect());
+  for (const auto report : {report::Report::kUsage, report::Report::kInvoices}) {
+    std::ostringstream out;
+    EXPECT_NO_THROW(report::ExportToStream(session, report, kOctober, out, [](int64_t, int64_t) {}));
+  }
+}
+
+TEST(FinanceRole, ExportsTheReportsAndChangesNothing) {
+  TestDatabase database;
+  GrantRoles(database);
+  AddUser(database, 1, {{"full_name", "'Ada'"}});
+  database.Run(
+      "INSERT INTO billing_usage (user_id, period_start, period_end) SELECT id, '2026-10-01', '2026-11-01' "
+      "FROM users WHERE full_name = 'Ada'");
+  LoginRole role(database, " IN ROLE billsync_finance");
+  db::Session session({.url = role.url(), .role = "finance"});
+  for (const auto report : {report::Report::kUsage, report::Report::kInvoices}) {
+    std::ostringstream out;
+    EXPECT_NO_THROW(report::ExportToStream(session, report, kOctober, out, [](int64_t, int64_t) {}));
+  }
+  for (const char* sql : {"UPDATE billing_usage SET total_runs = 1", "SELECT payload FROM stripe_events",
+                          "SELECT input FROM agent_runs", "UPDATE users SET plan_tier = 'pro'"}) {
+    db::Transaction tx(session);
+    EXPECT_THROW(tx.Exec("forbidden", sql, {}), db::Bug) << sql;
+  }
+}
+
+}  // namespace
+}  // namespace billsync::testing
