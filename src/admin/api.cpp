@@ -1,5 +1,7 @@
 #include "billsync/admin/api.h"
 
+#include <algorithm>
+#include <array>
 #include <memory>
 
 #include "billsync/apply/applier.h"
@@ -52,6 +54,10 @@ http::Response ListEvents(const AdminParts& parts, const http::Request& request)
                             .reason = QueryText(request, "reason"),
                             .object_id = QueryText(request, "object_id"),
                             .customer = QueryText(request, "customer")};
+  constexpr std::array<std::string_view, 5> kStatuses = {"received", "applied", "ignored", "parked", "dead"};
+  if (filter.status && std::ranges::find(kStatuses, *filter.status) == kStatuses.end()) {
+    return http::Problem(400, "bad_status", "status must be received, applied, ignored, parked or dead.");
+  }
   if (const auto limit = QueryText(request, "limit")) {
     const auto number = ParseInt<int64_t>(*limit);
     if (!number || *number < 1 || *number > 1000) {

@@ -122,7 +122,9 @@ void ConfigReader::RefuseUnknownKeys() {
     const std::string key(name.str());
     if (known_.contains(key)) continue;
     const auto* section = node.as_table();
-    if (section == nullptr) {
+    const auto first = known_.lower_bound(key + ".");
+    const bool is_section = first != known_.end() && first->starts_with(key + ".");
+    if (section == nullptr || (section->empty() && !is_section)) {
       Fault(key, "is not a key of billsync; see config/billsync.toml for all of them");
       continue;
     }

@@ -163,7 +163,8 @@ void AddEvents(CLI::App& app, Context& context) {
 
   auto* list = events->add_subcommand("list", "newest first");
   const auto filter = std::make_shared<apply::EventFilter>();
-  list->add_option("--status", filter->status, "received, applied, ignored, parked or dead");
+  list->add_option("--status", filter->status, "received, applied, ignored, parked or dead")
+      ->check(CLI::IsMember({"received", "applied", "ignored", "parked", "dead"}));
   list->add_option("--reason", filter->reason, "such as unknown_customer");
   list->add_option("--object", filter->object_id, "a Stripe object, such as sub_…");
   list->add_option("--customer", filter->customer, "a Stripe customer, cus_…");

@@ -71,7 +71,7 @@ void AddJsonFlag(CLI::App& command, Context& context) {
 }
 
 int Run(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe or socket is an error to report, not a death
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));  // a closed pipe or socket is an error to report, not a death
   try {
     return RunCommand(argc, argv);
   } catch (const CliError& e) {
