@@ -32,11 +32,18 @@ PrivateCluster::PrivateCluster()
   url_ = Script("url", directory_);
 }
 
+// Where the cluster really lies: elsewhere, with a link, when the server's user cannot enter our directory.
+std::filesystem::path PrivateCluster::Location() const {
+  const auto link = std::filesystem::path(directory_) / "cluster";
+  return std::filesystem::canonical(std::filesystem::exists(link) ? link : std::filesystem::path(directory_));
+}
+
 PrivateCluster::~PrivateCluster() {
   Resume();
   std::error_code ignored;
-  const auto data = std::filesystem::canonical(directory_, ignored);
+  std::filesystem::path data;
   try {
+    data = Location();
     Stop();
   } catch (const std::exception&) {  // a destructor has nobody to tell; what stays is below the build directory
     return;
@@ -55,7 +62,7 @@ void PrivateCluster::Start() {
 
 // A PostgreSQL process works in its data directory.
 std::vector<pid_t> PrivateCluster::Processes() const {
-  const auto data = std::filesystem::canonical(directory_) / "data";
+  const auto data = Location() / "data";
   std::vector<pid_t> pids;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto pid = ParseInt<pid_t>(entry.path().filename().string());

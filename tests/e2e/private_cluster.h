@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ class PrivateCluster {
   std::string Value(const std::string& sql) const;
 
  private:
+  std::filesystem::path Location() const;
   std::vector<pid_t> Processes() const;
 
   const std::string directory_;
