@@ -22,6 +22,10 @@ class TestDatabase {
   TestDatabase(const TestDatabase&) = delete;
   TestDatabase& operator=(const TestDatabase&) = delete;
 
+  // From now on the next test's migrated database is made while the test before it runs. For programs of many short
+  // tests that measure no time.
+  static void MakeAhead();
+
   const std::string& url() const { return url_; }
   // A fresh session.
   std::unique_ptr<db::Session> Connect() const;
