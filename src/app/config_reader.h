@@ -1,12 +1,12 @@
 // Reads typed values out of TOML and the environment and collects what is wrong with them.
 #pragma once
 
+#include <toml++/toml.h>
+
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <toml++/toml.h>
 
 #include "billsync/app/config.h"
 

@@ -94,12 +94,11 @@ void Service::Start() {
     Log(LogLevel::kWarning, "no admin listener: set BILLSYNC_ADMIN_TOKEN to get /metrics and the API");
   } else {
     http::Router admin_router;
-    admin::AddRoutes(admin_router,
-                     {.guard = &p.guard,
-                      .metrics = {p.public_server.get(), &p.endpoint, &p.inbox, &p.applier, &p.scheduler, &p.pool,
-                                  SystemNow},
-                      .pool = &p.pool,
-                      .wake_applier = [&p] { p.applier.Wake(); }});
+    admin::AddRoutes(admin_router, {.guard = &p.guard,
+                                    .metrics = {p.public_server.get(), &p.endpoint, &p.inbox, &p.applier, &p.scheduler,
+                                                &p.pool, SystemNow},
+                                    .pool = &p.pool,
+                                    .wake_applier = [&p] { p.applier.Wake(); }});
     p.admin_server = std::make_unique<http::Server>(std::move(admin_router), http::Limits{}, "admin");
     p.admin_port = p.admin_server->Bind(p.config.admin_listen);
   }

@@ -14,8 +14,8 @@ namespace billsync::apply {
 
 struct BatchResult {
   size_t claimed = 0;
-  std::map<std::string, uint64_t> by_status;      // how it ended
-  std::vector<std::string> newly_linked;          // customers; what waited for them is to be released
+  std::map<std::string, uint64_t> by_status;  // how it ended
+  std::vector<std::string> newly_linked;      // customers; what waited for them is to be released
   int64_t plan_changes = 0;
 };
 

@@ -10,7 +10,8 @@ namespace {
 
 // ASCII only, as PostgreSQL's lower() does under the C locale; other letters then simply do not match.
 std::string Lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(text, text.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return text;
 }
 

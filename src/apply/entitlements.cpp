@@ -61,8 +61,8 @@ Target Decide(const db::Row& user, const Facts& facts, const billing::PlanMap& p
 
 }  // namespace
 
-int64_t ReviseEntitlements(db::Transaction& tx, const std::vector<std::string>& user_ids,
-                           const billing::PlanMap& plans, const billing::EntitlementPolicy& policy, Instant now) {
+int64_t ReviseEntitlements(db::Transaction& tx, const std::vector<std::string>& user_ids, const billing::PlanMap& plans,
+                           const billing::EntitlementPolicy& policy, Instant now) {
   if (user_ids.empty()) return 0;
   const auto users = tx.Exec(sql::kLockUsers, db::Params::Of(user_ids, now));
   auto facts = ReadFacts(tx, user_ids);
@@ -92,15 +92,14 @@ int64_t ReviseEntitlements(db::Transaction& tx, const std::vector<std::string>& 
   return static_cast<int64_t>(changes.rows());
 }
 
-int64_t SweepEntitlements(db::Session& session, const billing::PlanMap& plans,
-                          const billing::EntitlementPolicy& policy, Instant now) {
+int64_t SweepEntitlements(db::Session& session, const billing::PlanMap& plans, const billing::EntitlementPolicy& policy,
+                          Instant now) {
   db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(5)});
   std::vector<std::string> users;
-  for (const db::Row row : tx.Exec(sql::kUsersToSweep,
-                                   db::Params::Of(now, static_cast<int64_t>(policy.grace.count()),
-                                                  static_cast<int64_t>(policy.silence.count()),
-                                                  plans.Quota(Tier::kFree), plans.Quota(Tier::kPro),
-                                                  plans.Quota(Tier::kEnterprise)))) {
+  for (const db::Row row : tx.Exec(
+           sql::kUsersToSweep,
+           db::Params::Of(now, static_cast<int64_t>(policy.grace.count()), static_cast<int64_t>(policy.silence.count()),
+                          plans.Quota(Tier::kFree), plans.Quota(Tier::kPro), plans.Quota(Tier::kEnterprise)))) {
     users.push_back(row.Text("user_id"));
   }
   const int64_t changed = ReviseEntitlements(tx, users, plans, policy, now);

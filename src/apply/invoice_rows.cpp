@@ -49,8 +49,8 @@ std::optional<db::Params> RowOf(const InvoiceWork& work, const ExchangeRates& ra
   const bool dollars = *i.currency == "usd";
   const auto& winner = work.fold.order.back();
   return db::Params::Of(work.user_id, *i.id, i.customer, i.subscription, i.hosted_invoice_url, i.number,
-                        i.billing_reason, work.fold.deleted ? "deleted" : i.status.value_or("draft"),
-                        *i.currency, *total, paid, i.amount_remaining, Credited(i), decimal(total), decimal(paid),
+                        i.billing_reason, work.fold.deleted ? "deleted" : i.status.value_or("draft"), *i.currency,
+                        *total, paid, i.amount_remaining, Credited(i), decimal(total), decimal(paid),
                         decimal(Credited(i)), dollars ? std::nullopt : rate, i.due_date, IssuedAt(work), i.finalized_at,
                         i.paid_at, i.voided_at, i.marked_uncollectible_at, i.attempt_count, i.next_payment_attempt,
                         work.fold.deleted, i.livemode, winner.event_id, winner.created, work.fold.needs_refetch);

@@ -25,8 +25,8 @@ std::map<std::string, uint64_t> Outcomes::Write(db::Transaction& tx, const std::
     Verdict verdict = found->second;
     if (verdict.status == "parked" && now_ - event.received_at > billing::kParkedAtMost) verdict.status = "dead";
     const auto wait = billing::BackOff(static_cast<int>(event.attempts) + 1);
-    rows.AddRow(db::Params::Of(event.id, verdict.status, verdict.reason, verdict.detail,
-                               static_cast<int64_t>(wait.count())));
+    rows.AddRow(
+        db::Params::Of(event.id, verdict.status, verdict.reason, verdict.detail, static_cast<int64_t>(wait.count())));
     ++counts[verdict.status];
   }
   if (!rows.empty()) tx.Exec(sql::kSetOutcomes, rows.ToParams());

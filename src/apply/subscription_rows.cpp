@@ -42,7 +42,8 @@ void ParkUnmapped(const SubscriptionWork& work, const billing::PlanMap& plans, O
     const auto tier = TierOf(one.snapshot, plans);
     const auto* unknown = std::get_if<billing::UnknownPrice>(&tier);
     if (unknown == nullptr) continue;
-    const bool claimed = std::ranges::any_of(work.claimed, [&](const auto* event) { return event->id == one.event_id; });
+    const bool claimed =
+        std::ranges::any_of(work.claimed, [&](const auto* event) { return event->id == one.event_id; });
     if (claimed) outcomes.Park(one.event_id, ParkReason::kUnmappedPrice, "no plan maps the price " + unknown->id);
   }
 }
@@ -56,7 +57,8 @@ const stripe::SubscriptionItem* TierItem(const stripe::Subscription& subscriptio
   const stripe::SubscriptionItem* best = nullptr;
   std::optional<Tier> best_tier;
   for (const auto& item : subscription.items) {
-    const auto meaning = plans.Meaning({item.price.id, item.price.product, item.price.lookup_key, item.price.plan_tier});
+    const auto meaning =
+        plans.Meaning({item.price.id, item.price.product, item.price.lookup_key, item.price.plan_tier});
     const auto* tier = std::get_if<Tier>(&meaning);
     if (best == nullptr || (tier != nullptr && (!best_tier || *tier > *best_tier))) {
       best = &item;

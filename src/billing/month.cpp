@@ -22,8 +22,8 @@ Month Month::Of(Instant at) {
 }
 
 Instant Month::Start() const {
-  const date::year_month_day first{date::year{1970 + index_ / 12},
-                                   date::month{static_cast<unsigned>(index_ % 12) + 1}, date::day{1}};
+  const date::year_month_day first{date::year{1970 + index_ / 12}, date::month{static_cast<unsigned>(index_ % 12) + 1},
+                                   date::day{1}};
   return Instant{date::sys_days{first}};
 }
 

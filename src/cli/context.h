@@ -2,7 +2,6 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -17,7 +16,7 @@ namespace billsync::cli {
 enum ExitStatus : int {
   kDone = 0,
   kFailed = 1,
-  kUsage = 2,            // wrong usage or configuration
+  kUsage = 2,           // wrong usage or configuration
   kNeedsAttention = 3,  // done, but something wants a person: drift, parked events, findings
 };
 

@@ -98,7 +98,8 @@ class Doctor {
 
   void CheckDatabase(const app::Config& config) {
     if (config.database_url.empty()) {
-      return Fault("database", "DATABASE_URL is not set", "set it to a libpq URL such as postgresql://user@host/database");
+      return Fault("database", "DATABASE_URL is not set",
+                   "set it to a libpq URL such as postgresql://user@host/database");
     }
     try {
       db::Session session({.url = config.database_url, .role = "doctor", .refuse_hidden_rows = false});
@@ -113,8 +114,9 @@ class Doctor {
       Fault("database", e.what(), "check DATABASE_URL and that the server runs and accepts this role");
     } catch (const db::Error& e) {
       Fault("database", e.what(),
-            e.sqlstate() == "42501" ? "as an owner run: psql -f config/postgres-roles.sql, and grant billsync_service to this role"
-                                    : "run: billsync migrate");
+            e.sqlstate() == "42501"
+                ? "as an owner run: psql -f config/postgres-roles.sql, and grant billsync_service to this role"
+                : "run: billsync migrate");
     }
   }
 
@@ -141,8 +143,9 @@ class Doctor {
     }
     const auto skew = std::chrono::abs(facts.At("at") - SystemNow());
     if (skew > std::chrono::seconds(30)) {
-      Warning("clock", "this machine and the database disagree by " +
-                           std::to_string(std::chrono::floor<std::chrono::seconds>(skew).count()) + " s",
+      Warning("clock",
+              "this machine and the database disagree by " +
+                  std::to_string(std::chrono::floor<std::chrono::seconds>(skew).count()) + " s",
               "run NTP on both; signatures are refused beyond webhook.tolerance_s");
     } else {
       Ok("clock", "this machine and the database agree");
@@ -195,8 +198,10 @@ class Doctor {
     const bool odd = tx.Exec(sql::kRunsOutOfRange).Only().Bool("any");
     tx.Commit();
     if (odd) {
-      Warning("runs", "agent_runs holds a created_at before 2000 or after next month: such runs are in no month's usage",
-              "SELECT id, created_at FROM agent_runs WHERE created_at < '2000-01-01' OR created_at > now() + interval '2 months'");
+      Warning("runs",
+              "agent_runs holds a created_at before 2000 or after next month: such runs are in no month's usage",
+              "SELECT id, created_at FROM agent_runs WHERE created_at < '2000-01-01' OR created_at > now() + interval "
+              "'2 months'");
     }
   }
 
@@ -220,8 +225,12 @@ int Examine(const Context& context) {
   for (const auto& finding : findings) {
     attention |= finding.severity != Severity::kOk;
     if (context.json) {
-      std::cout << JsonObject().Add("severity", Word(finding.severity)).Add("check", finding.check)
-                       .Add("finding", finding.what).Add("mend", finding.mend).Text()
+      std::cout << JsonObject()
+                       .Add("severity", Word(finding.severity))
+                       .Add("check", finding.check)
+                       .Add("finding", finding.what)
+                       .Add("mend", finding.mend)
+                       .Text()
                 << "\n";
       continue;
     }
@@ -239,7 +248,8 @@ int Examine(const Context& context) {
 }  // namespace
 
 void AddDoctor(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("doctor", "check configuration, database, schema, secrets, plan map and row-level security");
+  auto* command =
+      app.add_subcommand("doctor", "check configuration, database, schema, secrets, plan map and row-level security");
   AddJsonFlag(*command, context);
   command->callback([&context] { context.run = [&context] { return Examine(context); }; });
 }

@@ -125,9 +125,8 @@ int Replay(const Context& context, const std::vector<std::string>& files) {
   for (const auto& file : files) {
     for (auto& event : ReadEvents(file)) events.push_back(std::move(event));
   }
-  const auto livemode = config.livemode == app::Livemode::kAny
-                            ? std::nullopt
-                            : std::optional(config.livemode == app::Livemode::kLive);
+  const auto livemode =
+      config.livemode == app::Livemode::kAny ? std::nullopt : std::optional(config.livemode == app::Livemode::kLive);
   webhook::Inbox inbox(app::MakeConnectOptions(config, "replay"), {.writers = 1, .patience = std::chrono::seconds(60)},
                        [] {});
   std::deque<std::future<webhook::StoreOutcome>> outcomes;
@@ -137,7 +136,8 @@ int Replay(const Context& context, const std::vector<std::string>& files) {
     const auto outcome = outcomes.front().get();
     outcomes.pop_front();
     if (outcome == webhook::StoreOutcome::kUnavailable || outcome == webhook::StoreOutcome::kOverloaded) {
-      throw CliError(kFailed, "the database did not take every event; run the same command again, nothing is stored twice");
+      throw CliError(kFailed,
+                     "the database did not take every event; run the same command again, nothing is stored twice");
     }
     progress.Update(++stored, static_cast<int64_t>(events.size()));
   };

@@ -1,8 +1,9 @@
+#include "billsync/report/export.h"
+
 #include <iostream>
 #include <memory>
 #include <vector>
 
-#include "billsync/report/export.h"
 #include "context.h"
 #include "terminal.h"
 
@@ -34,8 +35,8 @@ void PrintTotals(const report::Manifest& manifest, std::ostream& out) {
 }
 
 int Export(const Context& context, const ExportOptions& options) {
-  const auto period = options.period.empty() ? std::optional(billing::Month::Of(SystemNow()))
-                                             : billing::Month::Parse(options.period);
+  const auto period =
+      options.period.empty() ? std::optional(billing::Month::Of(SystemNow())) : billing::Month::Parse(options.period);
   if (!period) throw CliError(kUsage, "--period must be a month such as 2026-10, not '" + options.period + "'");
   const auto reports = ParseReports(options.reports);
   auto session = context.Connect("export");

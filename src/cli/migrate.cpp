@@ -52,9 +52,8 @@ void AddMigrate(CLI::App& app, Context& context) {
   const auto check = std::make_shared<bool>(false);
   command->add_flag("--check", *check, "only say what is pending (exit 3 if anything is)");
   AddJsonFlag(*command, context);
-  command->callback([&context, check] {
-    context.run = [&context, check] { return *check ? Check(context) : Migrate(context); };
-  });
+  command->callback(
+      [&context, check] { context.run = [&context, check] { return *check ? Check(context) : Migrate(context); }; });
 }
 
 }  // namespace billsync::cli

@@ -14,7 +14,8 @@ void PrintTable(const std::vector<usage::QuotaReset>& resets) {
   Table table({"USER", "PERIOD FROM", "RUNS BEFORE", "RUNS NOW", "WAS DUE", "NEXT", "MONTHS"});
   for (const auto& reset : resets) {
     table.AddRow({reset.email, reset.period_start, std::to_string(reset.previous_used), std::to_string(reset.used),
-                  reset.previous_reset_date.value_or("never set"), reset.next_reset_date, std::to_string(reset.months)});
+                  reset.previous_reset_date.value_or("never set"), reset.next_reset_date,
+                  std::to_string(reset.months)});
   }
   table.Print();
 }
@@ -36,7 +37,8 @@ int ResetQuotas(const Context& context, const std::optional<std::string>& as_of,
     throw CliError(kUsage, "--as-of must be a day such as 2026-11-30, not '" + *as_of + "'");
   }
   if (as_of && !dry_run && *ParseInstant(*as_of) > SystemNow()) {
-    throw CliError(kUsage, "--as-of " + *as_of + " is in the future: a reset cannot be taken back; add --dry-run to look");
+    throw CliError(kUsage,
+                   "--as-of " + *as_of + " is in the future: a reset cannot be taken back; add --dry-run to look");
   }
   auto session = context.Connect("reset-quotas");
   const auto resets = dry_run ? usage::QuotasDue(session, as_of.value_or(FormatInstant(SystemNow()).substr(0, 10)))

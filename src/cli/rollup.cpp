@@ -1,8 +1,9 @@
+#include "billsync/usage/rollup.h"
+
 #include <iostream>
 #include <memory>
 
 #include "billsync/base/json_writer.h"
-#include "billsync/usage/rollup.h"
 #include "context.h"
 #include "terminal.h"
 
@@ -43,11 +44,11 @@ void AddRollup(CLI::App& app, Context& context) {
   const auto period = std::make_shared<std::optional<std::string>>();
   command->add_option("--period", *period, "only this month, YYYY-MM; without it every month");
   const auto full = std::make_shared<bool>(false);
-  command->add_flag("--full", *full, "also recompute older rows that billsync did not write (runs purged since are lost)");
+  command->add_flag("--full", *full,
+                    "also recompute older rows that billsync did not write (runs purged since are lost)");
   AddJsonFlag(*command, context);
-  command->callback([&context, period, full] {
-    context.run = [&context, period, full] { return Rollup(context, *period, *full); };
-  });
+  command->callback(
+      [&context, period, full] { context.run = [&context, period, full] { return Rollup(context, *period, *full); }; });
 }
 
 }  // namespace billsync::cli

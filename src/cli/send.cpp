@@ -86,8 +86,7 @@ struct Answer {
 };
 
 Answer Post(httplib::Client& client, const std::string& path, const Fixture& fixture, const Secret& secret) {
-  const httplib::Headers headers = {
-      {"Stripe-Signature", stripe::SignatureHeader(fixture.body, secret, SystemNow())}};
+  const httplib::Headers headers = {{"Stripe-Signature", stripe::SignatureHeader(fixture.body, secret, SystemNow())}};
   const auto result = client.Post(path, headers, fixture.body, "application/json; charset=utf-8");
   if (!result) return {0, "no answer: " + httplib::to_string(result.error())};
   return {result->status, result->body};
@@ -114,8 +113,12 @@ int Send(const Context& context, const SendOptions& options) {
     if (answer.status < 200 || answer.status > 299) ++refused;
     if (answer.text.find("\"duplicate\":true") != std::string::npos) ++duplicates;
     if (context.json) {
-      std::cout << JsonObject().Add("file", fixture.path).Add("id", fixture.id).Add("status", int64_t{answer.status})
-                       .Add("answer", answer.text).Text()
+      std::cout << JsonObject()
+                       .Add("file", fixture.path)
+                       .Add("id", fixture.id)
+                       .Add("status", int64_t{answer.status})
+                       .Add("answer", answer.text)
+                       .Text()
                 << "\n";
     }
     table.AddRow({fixture.path, fixture.id, answer.status == 200 ? Good("200") : Bad(std::to_string(answer.status)),
@@ -124,8 +127,8 @@ int Send(const Context& context, const SendOptions& options) {
   }
   if (context.json) return refused == 0 ? kDone : kFailed;
   if (!options.quiet || refused > 0) table.Print();
-  std::cout << done << " events sent: " << done - refused << " accepted (" << duplicates << " already known), " << refused
-            << " refused\n";
+  std::cout << done << " events sent: " << done - refused << " accepted (" << duplicates << " already known), "
+            << refused << " refused\n";
   return refused == 0 ? kDone : kFailed;
 }
 

@@ -39,7 +39,8 @@ void Table::AddRow(std::vector<std::string> cells) {
   cells.resize(header_.size());
   // A control character from outside must not reach the terminal.
   for (auto& cell : cells) {
-    std::ranges::replace_if(cell, [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\033'; }, ' ');
+    std::ranges::replace_if(
+        cell, [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\033'; }, ' ');
   }
   rows_.push_back(std::move(cells));
 }
@@ -76,7 +77,8 @@ ProgressBar::~ProgressBar() {
 
 void ProgressBar::Update(int64_t done, int64_t total) {
   const auto now = std::chrono::steady_clock::now();
-  if (!terminal_ || now - start_ < std::chrono::seconds(2) || now - last_shown_ < std::chrono::milliseconds(200)) return;
+  if (!terminal_ || now - start_ < std::chrono::seconds(2) || now - last_shown_ < std::chrono::milliseconds(200))
+    return;
   last_shown_ = now;
   shown_ = true;
   const auto elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - start_).count();

@@ -1,7 +1,6 @@
 #include "error_map.h"
 
 #include <pqxx/pqxx>
-
 #include <string>
 #include <string_view>
 
@@ -12,8 +11,8 @@ namespace {
 
 // SQLSTATEs after which the same call may succeed later. Classes from PostgreSQL's appendix A.
 bool IsTransient(std::string_view sqlstate) {
-  if (sqlstate == "40001" || sqlstate == "40P01" || sqlstate == "55P03" || sqlstate == "57014" ||
-      sqlstate == "25P03" || sqlstate == "25006") {
+  if (sqlstate == "40001" || sqlstate == "40P01" || sqlstate == "55P03" || sqlstate == "57014" || sqlstate == "25P03" ||
+      sqlstate == "25006") {
     return true;  // serialization, deadlock, lock timeout, cancelled, idle timeout, a standby that is read only
   }
   const std::string_view group = sqlstate.substr(0, 2);

@@ -1,8 +1,7 @@
 #include "billsync/db/session.h"
 
-#include <pqxx/pqxx>
-
 #include <array>
+#include <pqxx/pqxx>
 #include <utility>
 
 #include "db/session_sql.h"
@@ -127,9 +126,10 @@ Transaction::Transaction(Session& session, TransactionOptions options) : session
   std::string begin = "BEGIN";
   begin += options.snapshot ? " ISOLATION LEVEL REPEATABLE READ" : " ISOLATION LEVEL READ COMMITTED";
   begin += options.read_only ? " READ ONLY;" : ";";
-  begin += "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
-           "SET LOCAL search_path = public, pg_temp; SET LOCAL statement_timeout = '" +
-           std::to_string(timeout.count()) + "s'";
+  begin +=
+      "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
+      "SET LOCAL search_path = public, pg_temp; SET LOCAL statement_timeout = '" +
+      std::to_string(timeout.count()) + "s'";
   session_.impl_->failed = false;
   open_ = true;
   try {
@@ -176,7 +176,8 @@ void Transaction::ExecScript(const char* name, const std::string& sql) {
 
 void Transaction::Commit() {
   // The server answers this COMMIT with a rollback and no error: whoever went on after a failure must hear of it.
-  if (session_.impl_->failed) throw Bug("commit: a statement of this transaction failed; nothing was committed", "25P02");
+  if (session_.impl_->failed)
+    throw Bug("commit: a statement of this transaction failed; nothing was committed", "25P02");
   open_ = false;
   try {
     session_.impl_->channel->exec("COMMIT");

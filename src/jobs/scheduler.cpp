@@ -50,9 +50,9 @@ void Finish(db::Session& session, const Job& job, Trigger trigger, const std::st
           db::Params::Of(job.name, owner, static_cast<int64_t>(job.every.count()), run.outcome.rows, run.error));
   // A scheduled run that found nothing to do leaves no row: a five-second job would bury the rest.
   if (run.error || run.outcome.rows > 0 || trigger == Trigger::kManual) {
-    tx.Exec(sql::kRecordJobRun, db::Params::Of(job.name, owner, Name(trigger), run.started,
-                                               run.error ? "failed" : "done", run.outcome.rows, run.outcome.detail,
-                                               run.error));
+    tx.Exec(sql::kRecordJobRun,
+            db::Params::Of(job.name, owner, Name(trigger), run.started, run.error ? "failed" : "done", run.outcome.rows,
+                           run.outcome.detail, run.error));
   }
   tx.Commit();
 }
@@ -139,8 +139,8 @@ void Scheduler::RunDue(const std::stop_token& stop) {
     try {
       const auto outcome = RunJob(pool_, job, Trigger::kSchedule, owner_, clock_);
       if (outcome && outcome->rows > 0) {
-        Log(LogLevel::kInfo, "job done", {{"job", job.name}, {"rows", static_cast<long long>(outcome->rows)},
-                                          {"detail", outcome->detail}});
+        Log(LogLevel::kInfo, "job done",
+            {{"job", job.name}, {"rows", static_cast<long long>(outcome->rows)}, {"detail", outcome->detail}});
       }
     } catch (const std::exception& e) {
       ++failures_;

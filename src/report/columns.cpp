@@ -8,12 +8,18 @@ namespace billsync::report {
 namespace {
 
 constexpr std::array kUsageColumns = {
-    Column{"period", Cell::kText},           Column{"user_id", Cell::kText},
-    Column{"email", Cell::kText},            Column{"full_name", Cell::kText},
-    Column{"plan_tier", Cell::kText},        Column{"total_runs", Cell::kNumber},
-    Column{"failed_runs", Cell::kNumber},    Column{"cancelled_runs", Cell::kNumber},
-    Column{"unpriced_runs", Cell::kNumber},  Column{"total_tokens", Cell::kNumber},
-    Column{"total_cost_usd", Cell::kNumber}, Column{"total_cost_exact_usd", Cell::kNumber},
+    Column{"period", Cell::kText},
+    Column{"user_id", Cell::kText},
+    Column{"email", Cell::kText},
+    Column{"full_name", Cell::kText},
+    Column{"plan_tier", Cell::kText},
+    Column{"total_runs", Cell::kNumber},
+    Column{"failed_runs", Cell::kNumber},
+    Column{"cancelled_runs", Cell::kNumber},
+    Column{"unpriced_runs", Cell::kNumber},
+    Column{"total_tokens", Cell::kNumber},
+    Column{"total_cost_usd", Cell::kNumber},
+    Column{"total_cost_exact_usd", Cell::kNumber},
     Column{"cost_breakdown", Cell::kText},
 };
 

@@ -73,10 +73,8 @@ class Snapshot {
   void Write(Report report, std::ostream& out, const ExportProgress& progress) {
     const ReportShape& shape = ShapeOf(report);
     const auto ends = db::Params::Of(manifest_.period.Start(), manifest_.period.End());
-    FileSummary file{.report = std::string(Name(report)),
-                     .name = FileName(report, manifest_.period),
-                     .sha256 = {},
-                     .totals = {}};
+    FileSummary file{
+        .report = std::string(Name(report)), .name = FileName(report, manifest_.period), .sha256 = {}, .totals = {}};
     const int64_t total = ReadTotals(tx_, shape, ends, file);
     tx_.Exec(*shape.declare, ends);
     DigestStream digest(out);
@@ -119,10 +117,11 @@ void RefuseOtherExport(const std::string& directory, const std::vector<Report>& 
     ++listed;
   }
   const bool same = listed == reports.size() && std::ranges::all_of(reports, [&](Report report) {
-    return manifest.find(JsonQuote(FileName(report, period))) != std::string::npos;
-  });
+                      return manifest.find(JsonQuote(FileName(report, period))) != std::string::npos;
+                    });
   if (!same) {
-    throw std::runtime_error(directory + " holds the export of other reports or another period; choose an empty directory");
+    throw std::runtime_error(directory +
+                             " holds the export of other reports or another period; choose an empty directory");
   }
 }
 

@@ -52,10 +52,10 @@ http::Response Unavailable(std::string_view code, std::string_view detail) {
 
 http::Response AnswerFor(StoreOutcome outcome, const std::string& id) {
   const auto received = [&](std::string_view duplicate) {
-    return http::Response{.status = 200,
-                          .content_type = "application/json",
-                          .body = "{\"received\":true,\"id\":" + JsonQuote(id) +
-                                  ",\"duplicate\":" + std::string(duplicate) + "}"};
+    return http::Response{
+        .status = 200,
+        .content_type = "application/json",
+        .body = "{\"received\":true,\"id\":" + JsonQuote(id) + ",\"duplicate\":" + std::string(duplicate) + "}"};
   };
   switch (outcome) {
     case StoreOutcome::kStored:

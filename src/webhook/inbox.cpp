@@ -9,9 +9,9 @@
 namespace billsync::webhook {
 namespace {
 
-constexpr std::array<std::string_view, 12> kColumns = {"id",          "type",    "object_type", "object_id",
-                                                       "customer",    "account", "api_version", "created",
-                                                       "livemode",    "payload", "status",      "reason"};
+constexpr std::array<std::string_view, 12> kColumns = {"id",       "type",    "object_type", "object_id",
+                                                       "customer", "account", "api_version", "created",
+                                                       "livemode", "payload", "status",      "reason"};
 
 // INSERT of `rows` rows with bound parameters. Multi-row VALUES stores twice what unnest of arrays does, because array
 // text has to quote and unquote every payload. ON CONFLICT waits for a concurrent insert of the same id to end.

@@ -5,9 +5,8 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "billsync/admin/token_guard.h"
 #include "billsync/base/log.h"

@@ -13,12 +13,12 @@ namespace billsync::apply {
 // Decides tier, quota and stripe_subscription_id of these users anew from all their subscriptions and their quota
 // override, and writes what differs with a row in billing_plan_changes. A user without any subscription keeps the tier.
 // Locks the users' rows in id order. Returns how many users changed. monthly_runs_used is never touched.
-int64_t ReviseEntitlements(db::Transaction& tx, const std::vector<std::string>& user_ids,
-                           const billing::PlanMap& plans, const billing::EntitlementPolicy& policy, Instant now);
+int64_t ReviseEntitlements(db::Transaction& tx, const std::vector<std::string>& user_ids, const billing::PlanMap& plans,
+                           const billing::EntitlementPolicy& policy, Instant now);
 
 // The entitlement-sweep job: revises the users whose entitlement time alone may have changed (grace over, Stripe fallen
 // silent, an override begun or expired). Returns how many changed.
-int64_t SweepEntitlements(db::Session& session, const billing::PlanMap& plans,
-                          const billing::EntitlementPolicy& policy, Instant now);
+int64_t SweepEntitlements(db::Session& session, const billing::PlanMap& plans, const billing::EntitlementPolicy& policy,
+                          Instant now);
 
 }  // namespace billsync::apply

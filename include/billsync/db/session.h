@@ -128,9 +128,9 @@ class Result {
 
 // Where and as what to connect.
 struct ConnectOptions {
-  std::string url;                           // libpq URL or keyword string
-  std::string role;                          // application_name is "billsync <role>"
-  std::chrono::seconds connect_timeout{2};   // libpq's smallest
+  std::string url;                             // libpq URL or keyword string
+  std::string role;                            // application_name is "billsync <role>"
+  std::chrono::seconds connect_timeout{2};     // libpq's smallest
   std::chrono::seconds statement_timeout{30};  // of every statement, unless a transaction asks for another
   // Refuse to work as a role from which policies may hide rows: a silent zero is worse than an error. The session
   // setting row_security = off would not do: it raises for every role but the owner, even under a policy of "true".

@@ -14,7 +14,7 @@ namespace billsync::usage {
 // One user whose period turned: a row of billing_quota_resets.
 struct QuotaReset {
   std::string user_id, email;
-  std::string period_start;  // the new period's first day, YYYY-MM-DD
+  std::string period_start;     // the new period's first day, YYYY-MM-DD
   int64_t previous_used, used;  // used: completed runs since period_start
   std::optional<std::string> previous_reset_date;
   std::string next_reset_date;

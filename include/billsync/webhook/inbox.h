@@ -25,7 +25,7 @@ namespace billsync::webhook {
 // A verified event on its way to disk.
 struct IncomingEvent {
   stripe::EventEnvelope envelope;
-  std::string payload;                            // the body as received: UTF-8 without NUL
+  std::string payload;                           // the body as received: UTF-8 without NUL
   std::optional<billing::IgnoreReason> ignored;  // stored as ignored instead of received
 };
 
@@ -40,7 +40,7 @@ enum class StoreOutcome {
 struct InboxLimits {
   size_t writers = 2;                       // connections, each with a thread
   size_t batch = 128;                       // rows of one INSERT at most
-  size_t batch_bytes = size_t{4} << 20;  // no further event is added beyond this much payload
+  size_t batch_bytes = size_t{4} << 20;     // no further event is added beyond this much payload
   size_t queue = 4096;                      // events waiting at most; beyond, kOverloaded
   std::chrono::milliseconds patience{900};  // an event not committed by then is answered kUnavailable
 };
@@ -92,7 +92,7 @@ class Inbox {
   const std::function<void()> on_stored_;
   mutable std::mutex mutex_;
   std::condition_variable_any arrived_;
-  std::deque<std::shared_ptr<Pending>> queue_;      // not yet taken by a writer
+  std::deque<std::shared_ptr<Pending>> queue_;       // not yet taken by a writer
   std::deque<std::shared_ptr<Pending>> unanswered_;  // in order of arrival, for the patience loop
   bool stopping_ = false;
   InboxStats stats_;
