@@ -11,15 +11,15 @@ namespace billsync {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
-// A value of a log field: text or a whole number.
+// A value of a log field: text or a whole number. Converts by itself, so that call sites read as pairs.
 class LogValue {
  public:
-  LogValue(std::string_view text);    // NOLINT(google-explicit-constructor): call sites read as pairs
-  LogValue(const char* text);         // NOLINT(google-explicit-constructor)
-  LogValue(const std::string& text);  // NOLINT(google-explicit-constructor)
-  LogValue(long long number);         // NOLINT(google-explicit-constructor)
-  LogValue(int number);               // NOLINT(google-explicit-constructor)
-  LogValue(size_t number);            // NOLINT(google-explicit-constructor)
+  LogValue(std::string_view text);
+  LogValue(const char* text);
+  LogValue(const std::string& text);
+  LogValue(long long number);
+  LogValue(int number);
+  LogValue(size_t number);
   const std::string& json() const { return json_; }
 
  private:
