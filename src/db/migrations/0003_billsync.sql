@@ -5,6 +5,16 @@
 --
 -- Every object name starts with stripe_ or billing_, so nothing of the platform's can be meant by accident.
 
+-- Payloads are kept byte for byte: in another encoding the server would convert them, or refuse.
+DO $$
+BEGIN
+    IF current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE EXCEPTION 'billsync needs a database whose encoding is UTF8, this one has %',
+            current_setting('server_encoding');
+    END IF;
+END
+$$;
+
 -- ── Stripe events ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 CREATE TABLE stripe_events (
