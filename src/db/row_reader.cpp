@@ -31,8 +31,8 @@ std::optional<Instant> ParseTimestamp(std::string_view text) {
 
 }  // namespace
 
-Result MakeResult(pqxx::result rows) {
-  return Result(std::make_shared<const Result::Impl>(Result::Impl{std::move(rows)}));
+Result MakeResult(const pqxx::result& rows) {
+  return Result(std::make_shared<const Result::Impl>(Result::Impl{rows}));
 }
 
 Result::Result(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}

@@ -11,6 +11,6 @@ struct Result::Impl {
   pqxx::result rows;
 };
 
-Result MakeResult(pqxx::result rows);
+Result MakeResult(const pqxx::result& rows);  // shares the rows, does not copy them
 
 }  // namespace billsync::db

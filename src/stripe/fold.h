@@ -31,7 +31,7 @@ struct Rules {
 // One readable event of the set.
 template <typename T>
 struct Reading {
-  const StoredEvent* event;
+  const StoredEvent* event = nullptr;
   JsonDocument document;
   ChainLink link;
   T snapshot;
