@@ -17,6 +17,7 @@ FROM unnest($1::uuid[], $2::plan_tier[], $3::int[], $4::text[]) AS t (id, tier, 
 WHERE u.id = t.id
 
 -- name: InsertPlanChanges
+-- The star stands for the parameters themselves, whose columns are written out in the same statement.
 INSERT INTO billing_plan_changes
     (user_id, changed_at, from_tier, to_tier, from_quota, to_quota, stripe_subscription_id, event_id, cause)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::plan_tier[], $4::plan_tier[], $5::int[], $6::int[], $7::text[],
@@ -24,7 +25,8 @@ SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::plan_tier[], $4::plan_ti
 
 -- name: UsersToSweep
 -- Whose entitlement may have changed at $1 without an event: grace over ($2 days), silence ($3 days), an override that
--- began or ended, a plan whose quota ($4 free, $5 pro, $6 enterprise) the configuration has changed. Reads billing_subscriptions by status and the overrides; both are small beside users.
+-- began or ended, a plan whose quota ($4 free, $5 pro, $6 enterprise) the configuration has changed. Reads
+-- billing_subscriptions by status and the overrides; both are small beside users.
 SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
 WHERE u.plan_tier <> 'free'
   AND ((s.status = 'past_due' AND s.past_due_since <= $1::timestamptz - make_interval(days => $2::int))
