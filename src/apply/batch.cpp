@@ -134,6 +134,16 @@ class Batch {
         case EventUse::kCheckoutSession:
           ReadSessions(object);
           break;
+        case EventUse::kPrice:
+        case EventUse::kProduct:
+        case EventUse::kSchedule:
+        case EventUse::kCharge:
+        case EventUse::kPaymentIntent:
+        case EventUse::kInvoicePayment:
+        case EventUse::kRefund:
+        case EventUse::kCreditNote:
+        case EventUse::kDiscount:
+        case EventUse::kActiveEntitlements:
         case EventUse::kIgnored:
           break;
       }

@@ -6,7 +6,23 @@
 namespace billsync::stripe {
 
 // What an event's snapshot is a snapshot of, as far as we use it.
-enum class EventUse { kSubscription, kInvoice, kCustomer, kCheckoutSession, kIgnored };
+enum class EventUse {
+  kSubscription,
+  kInvoice,
+  kCustomer,
+  kCheckoutSession,
+  kPrice,
+  kProduct,
+  kSchedule,
+  kCharge,
+  kPaymentIntent,
+  kInvoicePayment,
+  kRefund,
+  kCreditNote,
+  kDiscount,
+  kActiveEntitlements,
+  kIgnored
+};
 
 // The pseudo type of an object read from Stripe's REST API and kept beside the events (see merge.h).
 inline constexpr std::string_view kApiReadType = "billsync.api_read";

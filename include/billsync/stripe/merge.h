@@ -12,9 +12,14 @@
 #include <vector>
 
 #include "billsync/base/instant.h"
+#include "billsync/stripe/active_entitlements.h"
+#include "billsync/stripe/catalog.h"
 #include "billsync/stripe/customer.h"
+#include "billsync/stripe/discount.h"
 #include "billsync/stripe/invoice.h"
+#include "billsync/stripe/payment.h"
 #include "billsync/stripe/subscription.h"
+#include "billsync/stripe/subscription_schedule.h"
 
 namespace billsync::stripe {
 
@@ -112,5 +117,15 @@ using FoldResult = tl::expected<F, std::vector<UnreadableEvent>>;
 FoldResult<FoldedSubscription> FoldSubscription(std::span<const StoredEvent> events);
 FoldResult<FoldedInvoice> FoldInvoice(std::span<const StoredEvent> events);
 FoldResult<FoldedCustomer> FoldCustomer(std::span<const StoredEvent> events);
+FoldResult<Folded<CatalogPrice>> FoldPrice(std::span<const StoredEvent> events);
+FoldResult<Folded<Product>> FoldProduct(std::span<const StoredEvent> events);
+FoldResult<Folded<SubscriptionSchedule>> FoldSchedule(std::span<const StoredEvent> events);
+FoldResult<Folded<Charge>> FoldCharge(std::span<const StoredEvent> events);
+FoldResult<Folded<PaymentIntent>> FoldPaymentIntent(std::span<const StoredEvent> events);
+FoldResult<Folded<InvoicePayment>> FoldInvoicePayment(std::span<const StoredEvent> events);
+FoldResult<Folded<Refund>> FoldRefund(std::span<const StoredEvent> events);
+FoldResult<Folded<CreditNote>> FoldCreditNote(std::span<const StoredEvent> events);
+FoldResult<Folded<Discount>> FoldDiscount(std::span<const StoredEvent> events);
+FoldResult<Folded<ActiveEntitlements>> FoldActiveEntitlements(std::span<const StoredEvent> events);
 
 }  // namespace billsync::stripe
