@@ -7,7 +7,7 @@
 //         .use = EventUse::kRefund,
 //         .decode = DecodeRefund,
 //         .id = [](const Refund& r) { return r.id; },
-//         // Left out is what the kind does not have: .terminal, .ended, .status_rank, .progress
+//         // Left out is what the kind does not have: .terminal, .ended, .status_rank, .progress, .marks …
 //         .columns = {Newest("charge", &Refund::charge), Newest("created", &Refund::created)},
 //     };
 //     return rules;
@@ -16,6 +16,9 @@
 //   FoldResult<Folded<Refund>> FoldRefund(std::span<const StoredEvent> events) {
 //     return FoldBy<Folded<Refund>>(events, RefundRules());
 //   }
+//
+// and a line in essential.cpp. What a fold does beyond that must need nothing of older events than `columns`,
+// `dated_state` and `marks` keep.
 //
 // A member belongs into `columns` if a newer snapshot without it does not mean that it is gone: it is set once and
 // stays, or some API versions leave it out. A member that Stripe may empty (cancel_at) must not be there.
@@ -54,6 +57,11 @@ struct Rules {
   // Numbers that only grow, compared in turn where previous_attributes do not order a second.
   std::function<std::array<std::int64_t, 2>(const T&)> progress = {};
   std::vector<Column<T>> columns = {};
+  // A state whose beginning the row tells, if the object is in it.
+  std::function<bool(const T&)> dated_state = {};
+  // What else of older snapshots may be asked for at `now` or later: the newest event of each text is kept, within the
+  // events that only time orders. Not `columns`: those are kept anyway.
+  std::function<std::vector<std::string>(const T&, Instant now)> marks = {};
 };
 
 // One readable event of the set. The parsed payload is gone: thousands of them would be most of the memory, and only
