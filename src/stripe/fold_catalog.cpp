@@ -14,31 +14,29 @@ bool IsWhole(const CatalogPrice& p) {
   return p.price.currency.has_value();
 }
 
+// A member of the price inside.
+template <typename V>
+auto In(V Price::*member) {
+  return [member](auto& p) -> auto& {
+    return p.price.*member;
+  };
+}
+
 // What cannot be edited is only ever missing; a nickname, a lookup key or a tier in the metadata can be taken away.
 std::vector<Column<CatalogPrice>> PriceColumns() {
   using P = CatalogPrice;
   const auto deleted = IsDeleted<P>;
   return {
-      Newest<P>(
-          "product", [](auto& p) -> auto& { return p.price.product; }),
-      Newest<P>(
-          "currency", [](auto& p) -> auto& { return p.price.currency; }),
-      Newest<P>(
-          "unit_amount", [](auto& p) -> auto& { return p.price.unit_amount; }),
-      Newest<P>(
-          "unit_amount_decimal", [](auto& p) -> auto& { return p.price.unit_amount_decimal; }),
-      Newest<P>(
-          "interval", [](auto& p) -> auto& { return p.price.interval; }),
-      Highest<P>(
-          "interval_count", [](auto& p) -> auto& { return p.price.interval_count; }, IsWhole),
-      Highest<P>(
-          "metered", [](auto& p) -> auto& { return p.price.metered; }, IsWhole),
-      Highest<P>(
-          "tiered", [](auto& p) -> auto& { return p.price.tiered; }, IsWhole),
-      OnlyWhen(deleted, Newest<P>(
-                            "lookup_key", [](auto& p) -> auto& { return p.price.lookup_key; })),
-      OnlyWhen(deleted, Newest<P>(
-                            "plan_tier", [](auto& p) -> auto& { return p.price.plan_tier; })),
+      Newest<P>("product", In(&Price::product)),
+      Newest<P>("currency", In(&Price::currency)),
+      Newest<P>("unit_amount", In(&Price::unit_amount)),
+      Newest<P>("unit_amount_decimal", In(&Price::unit_amount_decimal)),
+      Newest<P>("interval", In(&Price::interval)),
+      Highest<P>("interval_count", In(&Price::interval_count), IsWhole),
+      Highest<P>("metered", In(&Price::metered), IsWhole),
+      Highest<P>("tiered", In(&Price::tiered), IsWhole),
+      OnlyWhen(deleted, Newest<P>("lookup_key", In(&Price::lookup_key))),
+      OnlyWhen(deleted, Newest<P>("plan_tier", In(&Price::plan_tier))),
       OnlyWhen(deleted, Newest("nickname", &P::nickname)),
       Newest("created", &P::created),
       Highest("livemode", &P::livemode, &P::livemode),

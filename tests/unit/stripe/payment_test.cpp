@@ -160,6 +160,7 @@ TEST(ChargeFold, IsNeverPendingAgain) {
   const auto folded = FoldedInEveryOrder(FoldCharge, {Event("evt_1", "charge.failed", 0, ChargeText("failed")),
                                                       Event("evt_2", "charge.pending", 5, ChargeText("pending"))});
   EXPECT_EQ(folded.current.status, "failed");
+  EXPECT_EQ(folded.order.back().above_previous, OrderRule::kStatusRank);
   EXPECT_EQ(FoldedBy(FoldCharge, {Event("evt_1", "charge.pending", 0, ChargeText("pending")),
                                   Event("evt_2", "charge.updated", 5, ChargeText("under_a_new_name"))})
                 .current.status,
