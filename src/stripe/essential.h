@@ -117,8 +117,19 @@ std::vector<std::string> EssentialBy(std::span<const StoredEvent> events, const 
   return EssentialPlaces<T>(readings.readable, rules, now).EventIds();
 }
 
+// EssentialEvents (merge.h), where the rules of the kind are.
 std::vector<std::string> EssentialOfSubscription(std::span<const StoredEvent> events, Instant now);
 std::vector<std::string> EssentialOfInvoice(std::span<const StoredEvent> events, Instant now);
 std::vector<std::string> EssentialOfCustomer(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfPrice(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfProduct(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfSchedule(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfCharge(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfPaymentIntent(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfInvoicePayment(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfRefund(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfCreditNote(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfDiscount(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfActiveEntitlements(std::span<const StoredEvent> events, Instant now);
 
 }  // namespace billsync::stripe

@@ -86,7 +86,9 @@ struct Folded {
   T current;
   std::vector<Ordered<T>> order;     // oldest → newest; back() is the winner
   std::vector<ValueOrigin> origins;  // values of `current` that are not the winner's own
-  bool deleted = false;              // Stripe has ended or removed the object; never comes undone
+  // Stripe has removed the object (customer, price, product, discount, draft invoice), or it is over for good (canceled
+  // subscription, ended schedule). Never comes undone.
+  bool deleted = false;
   // What Stripe answers when asked would settle it: only the id put the winner above an equal that shows something
   // else, or the events contradict themselves, or do not show all of the object.
   bool needs_refetch = false;
