@@ -9,6 +9,7 @@
 #include "customer_links.h"
 #include "folded_objects.h"
 #include "invoice_rows.h"
+#include "object_events.h"
 #include "subscription_rows.h"
 
 namespace billsync::apply {
@@ -38,10 +39,10 @@ class Batch {
   BatchResult Apply() {
     GroupByObject();
     LockKeys();
-    ReadEvents();
+    BatchResult result;
+    result.events_read = ReadObjectEvents(tx_, objects_, now_);
     FoldObjects();
     LinkCustomers();
-    BatchResult result;
     const auto users = WriteSubscriptions(tx_, WithUsers(folded_.subscriptions), options_.plans, outcomes_);
     WriteInvoices(tx_, WithUsers(folded_.invoices), outcomes_);
     result.plan_changes = ReviseEntitlements(tx_, users, options_.plans, options_.policy, now_);
@@ -83,20 +84,6 @@ class Batch {
       }
     }
     if (!keys.empty()) tx_.Exec(sql::kLockKeys, db::Params::Of(std::vector<std::string>(keys.begin(), keys.end())));
-  }
-
-  void ReadEvents() {
-    std::set<std::string> ids;
-    for (const auto& [key, unused] : objects_) ids.insert(key.id);
-    if (ids.empty()) return;
-    const auto rows =
-        tx_.Exec(sql::kReadObjectEvents, db::Params::Of(std::vector<std::string>(ids.begin(), ids.end())));
-    for (const db::Row row : rows) {
-      const auto use = stripe::UseOf(row.View("type"), row.View("object_type"));
-      const auto object = objects_.find({use, row.Text("object_id")});
-      if (object == objects_.end()) continue;
-      object->second.events.push_back({row.Text("id"), row.Text("type"), row.At("created"), row.Text("payload")});
-    }
   }
 
   void FoldObjects() {
