@@ -40,7 +40,7 @@ class Batch {
     GroupByObject();
     LockKeys();
     BatchResult result;
-    result.events_read = ReadObjectEvents(tx_, objects_, now_);
+    result.events_read = ReadObjectEvents(tx_, objects_);
     FoldObjects();
     LinkCustomers();
     const auto users = WriteSubscriptions(tx_, WithUsers(folded_.subscriptions), options_.plans, outcomes_);

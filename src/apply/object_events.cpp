@@ -16,8 +16,6 @@ constexpr int64_t kPage = 128;  // events read at once of one object
 constexpr size_t kMostAbove = 48;
 // … and then leaves at least so many: events that come a little late should not lie below it.
 constexpr size_t kLeastAbove = 16;
-// Clocks of several processes differ. What a paid period still matters for is not asked about further back than this.
-constexpr std::chrono::hours kClockSlack{24};
 
 // How far the reading of one object has come.
 struct Progress {
@@ -43,7 +41,7 @@ struct KeyColumns {
 
 class ObjectReader {
  public:
-  ObjectReader(db::Transaction& tx, std::map<ObjectKey, Object>& objects, Instant now) : tx_(tx), now_(now) {
+  ObjectReader(db::Transaction& tx, std::map<ObjectKey, Object>& objects) : tx_(tx) {
     for (auto& [key, object] : objects) {
       progress_[key].object = &object;
       kinds_[std::string(ObjectTypeOf(key.use))] = key.use;
@@ -127,7 +125,7 @@ class ObjectReader {
   }
 
   std::set<std::string> EssentialOf(const ObjectKey& key, const std::vector<StoredEvent>& events) const {
-    const auto ids = stripe::EssentialEvents(key.use, events, now_ - kClockSlack);
+    const auto ids = stripe::EssentialEvents(key.use, events);
     return {ids.begin(), ids.end()};
   }
 
@@ -181,7 +179,6 @@ class ObjectReader {
   Progress& At(const db::Row& row) { return progress_.at(KeyOf(row)); }
 
   db::Transaction& tx_;
-  const Instant now_;
   std::map<ObjectKey, Progress> progress_;
   std::map<std::string, stripe::EventUse> kinds_;
   std::set<std::string> claimed_;
@@ -191,8 +188,8 @@ class ObjectReader {
 
 }  // namespace
 
-int64_t ReadObjectEvents(db::Transaction& tx, std::map<ObjectKey, Object>& objects, Instant now) {
-  return objects.empty() ? 0 : ObjectReader(tx, objects, now).Read();
+int64_t ReadObjectEvents(db::Transaction& tx, std::map<ObjectKey, Object>& objects) {
+  return objects.empty() ? 0 : ObjectReader(tx, objects).Read();
 }
 
 }  // namespace billsync::apply

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 
-#include "billsync/base/instant.h"
 #include "billsync/db/session.h"
 #include "object_work.h"
 
@@ -14,6 +13,6 @@ namespace billsync::apply {
 // that has many gets a checkpoint (billing_checkpoints), from which the next batch begins to read; one that is found to
 // lack an event is made anew. Memory does not grow with the number of events, but for those of one second. The
 // transaction must hold the objects' advisory locks; `now` is the batch's. Returns how many events were read.
-int64_t ReadObjectEvents(db::Transaction& tx, std::map<ObjectKey, Object>& objects, Instant now);
+int64_t ReadObjectEvents(db::Transaction& tx, std::map<ObjectKey, Object>& objects);
 
 }  // namespace billsync::apply

@@ -15,34 +15,34 @@ std::vector<std::string> AllIds(std::span<const StoredEvent> events) {
 
 }  // namespace
 
-std::vector<std::string> EssentialEvents(EventUse use, std::span<const StoredEvent> events, Instant now) {
+std::vector<std::string> EssentialEvents(EventUse use, std::span<const StoredEvent> events) {
   switch (use) {
     case EventUse::kSubscription:
-      return EssentialOfSubscription(events, now);
+      return EssentialOfSubscription(events);
     case EventUse::kInvoice:
-      return EssentialOfInvoice(events, now);
+      return EssentialOfInvoice(events);
     case EventUse::kCustomer:
-      return EssentialOfCustomer(events, now);
+      return EssentialOfCustomer(events);
     case EventUse::kPrice:
-      return EssentialOfPrice(events, now);
+      return EssentialOfPrice(events);
     case EventUse::kProduct:
-      return EssentialOfProduct(events, now);
+      return EssentialOfProduct(events);
     case EventUse::kSchedule:
-      return EssentialOfSchedule(events, now);
+      return EssentialOfSchedule(events);
     case EventUse::kCharge:
-      return EssentialOfCharge(events, now);
+      return EssentialOfCharge(events);
     case EventUse::kPaymentIntent:
-      return EssentialOfPaymentIntent(events, now);
+      return EssentialOfPaymentIntent(events);
     case EventUse::kInvoicePayment:
-      return EssentialOfInvoicePayment(events, now);
+      return EssentialOfInvoicePayment(events);
     case EventUse::kRefund:
-      return EssentialOfRefund(events, now);
+      return EssentialOfRefund(events);
     case EventUse::kCreditNote:
-      return EssentialOfCreditNote(events, now);
+      return EssentialOfCreditNote(events);
     case EventUse::kDiscount:
-      return EssentialOfDiscount(events, now);
+      return EssentialOfDiscount(events);
     case EventUse::kActiveEntitlements:
-      return EssentialOfActiveEntitlements(events, now);
+      return EssentialOfActiveEntitlements(events);
     case EventUse::kCheckoutSession:
     case EventUse::kIgnored:
       return AllIds(events);

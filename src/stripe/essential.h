@@ -1,9 +1,11 @@
 // Which events of an object must be kept so that nothing that comes later is judged otherwise. See merge.h.
 #pragma once
 
+#include <map>
 #include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,7 +18,7 @@ namespace billsync::stripe {
 template <typename T>
 class EssentialPlaces {
  public:
-  EssentialPlaces(const std::vector<Reading<T>>& readings, const Rules<T>& rules, Instant now)
+  EssentialPlaces(const std::vector<Reading<T>>& readings, const Rules<T>& rules)
       : readings_(readings),
         rules_(rules),
         candidates_(Candidates(readings, rules)),
@@ -29,7 +31,8 @@ class EssentialPlaces {
     }
     for (const auto& column : rules_.columns) KeepNewestHighest(column.rank);
     KeepNewestEnd();
-    if (rules_.marks) KeepMarked(now);
+    if (rules_.marks) KeepNewestMarked();
+    if (rules_.first_marks) KeepFirstMarked();
     KeepAnchors();
   }
 
@@ -82,15 +85,33 @@ class EssentialPlaces {
     }
   }
 
-  void KeepMarked(Instant now) {
+  // Within a group: there a newer place has a later stamp too.
+  void KeepNewestMarked() {
+    const Instant winner = readings_[places_.back().front()].event->created;
     std::set<std::string> seen;
     for (size_t i = places_.size(); i > 0; --i) {
+      if (i < places_.size() && !InOneGroup(PlaceOf(i - 1), PlaceOf(i))) seen.clear();
       for (const size_t member : places_[i - 1]) {
-        for (auto& mark : rules_.marks(readings_[member].snapshot, now)) {
+        for (auto& mark : rules_.marks(readings_[member].snapshot, winner)) {
           if (seen.insert(std::move(mark)).second) kept_[i - 1] = true;
         }
       }
     }
+  }
+
+  void KeepFirstMarked() {
+    std::map<std::string, std::tuple<Instant, std::string, size_t>> first;
+    for (size_t i = 0; i < places_.size(); ++i) {
+      for (const size_t member : places_[i]) {
+        const auto& [event, snapshot] = readings_[member];
+        const std::tuple here(event->created, event->id, i);
+        for (const auto& mark : rules_.first_marks(snapshot)) {
+          auto& known = first.try_emplace(mark, here).first->second;
+          known = std::min(known, here);
+        }
+      }
+    }
+    for (const auto& [mark, where] : first) kept_[std::get<size_t>(where)] = true;
   }
 
   // The order inside a place depends on the newest event below it.
@@ -112,24 +133,24 @@ class EssentialPlaces {
 
 // EssentialEvents (merge.h) of one kind.
 template <typename T>
-std::vector<std::string> EssentialBy(std::span<const StoredEvent> events, const Rules<T>& rules, Instant now) {
+std::vector<std::string> EssentialBy(std::span<const StoredEvent> events, const Rules<T>& rules) {
   const auto readings = ReadAll(events, rules);
-  return EssentialPlaces<T>(readings.readable, rules, now).EventIds();
+  return EssentialPlaces<T>(readings.readable, rules).EventIds();
 }
 
 // EssentialEvents (merge.h), where the rules of the kind are.
-std::vector<std::string> EssentialOfSubscription(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfInvoice(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfCustomer(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfPrice(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfProduct(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfSchedule(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfCharge(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfPaymentIntent(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfInvoicePayment(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfRefund(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfCreditNote(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfDiscount(std::span<const StoredEvent> events, Instant now);
-std::vector<std::string> EssentialOfActiveEntitlements(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfSubscription(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfInvoice(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfCustomer(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfPrice(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfProduct(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfSchedule(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfCharge(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfPaymentIntent(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfInvoicePayment(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfRefund(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfCreditNote(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfDiscount(std::span<const StoredEvent> events);
+std::vector<std::string> EssentialOfActiveEntitlements(std::span<const StoredEvent> events);
 
 }  // namespace billsync::stripe

@@ -13,6 +13,11 @@ std::vector<const StoredEvent*> Canonical(std::span<const StoredEvent> events) {
   return canonical;
 }
 
+std::vector<std::string> UserNamedIn(const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find("user_id");
+  return found == metadata.end() ? std::vector<std::string>{} : std::vector<std::string>{found->second};
+}
+
 std::string Describe(JsonFault fault) {
   switch (fault) {
     case JsonFault::kNotJson:

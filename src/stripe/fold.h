@@ -18,7 +18,7 @@
 //   }
 //
 // and a line in essential.cpp. What a fold does beyond that must need nothing of older events than `columns`,
-// `dated_state` and `marks` keep.
+// `dated_state` and the marks keep.
 //
 // A member belongs into `columns` if a newer snapshot without it does not mean that it is gone: it is set once and
 // stays, or some API versions leave it out. A member that Stripe may empty (cancel_at) must not be there.
@@ -59,9 +59,11 @@ struct Rules {
   std::vector<Column<T>> columns = {};
   // A state whose beginning the row tells, if the object is in it.
   std::function<bool(const T&)> dated_state = {};
-  // What else may be asked of older snapshots at `now` or later: the newest event of each text is kept. Not `columns`:
-  // those are kept anyway.
-  std::function<std::vector<std::string>(const T&, Instant now)> marks = {};
+  // What else is asked of older snapshots by those who read `order`, once the newest event is at `winner` or later: of
+  // each text the newest event is kept, per group of events that only time orders. `columns` are kept anyway.
+  std::function<std::vector<std::string>(const T&, Instant winner)> marks = {};
+  // The same, but the event with the earliest stamp, and of those the smallest id.
+  std::function<std::vector<std::string>(const T&)> first_marks = {};
 };
 
 // One readable event of the set. The parsed payload is gone: thousands of them would be most of the memory, and only
@@ -84,6 +86,9 @@ std::vector<const StoredEvent*> Canonical(std::span<const StoredEvent> events);
 
 // Why a payload is no JSON, in words.
 std::string Describe(JsonFault fault);
+
+// The user an object's metadata name, if they do.
+std::vector<std::string> UserNamedIn(const std::map<std::string, std::string>& metadata);
 
 // Stripe's "*.deleted" and "*.created".
 inline bool IsDeletion(const StoredEvent& event) {

@@ -20,8 +20,8 @@ FoldResult<Folded<ActiveEntitlements>> FoldActiveEntitlements(std::span<const St
   return FoldBy<Folded<ActiveEntitlements>>(events, ActiveEntitlementsRules());
 }
 
-std::vector<std::string> EssentialOfActiveEntitlements(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, ActiveEntitlementsRules(), now);
+std::vector<std::string> EssentialOfActiveEntitlements(std::span<const StoredEvent> events) {
+  return EssentialBy(events, ActiveEntitlementsRules());
 }
 
 }  // namespace billsync::stripe

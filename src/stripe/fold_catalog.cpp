@@ -52,6 +52,11 @@ const Rules<CatalogPrice>& PriceRules() {
       .terminal = [](const CatalogPrice& p) { return p.deleted; },
       .ended = [](const CatalogPrice& p) { return p.deleted; },
       .columns = PriceColumns(),
+      // A lookup key that was moved to another price still means what it meant here.
+      .marks =
+          [](const CatalogPrice& p, Instant) {
+            return p.price.lookup_key ? std::vector<std::string>{*p.price.lookup_key} : std::vector<std::string>{};
+          },
   };
   return rules;
 }
@@ -90,12 +95,12 @@ FoldResult<Folded<Product>> FoldProduct(std::span<const StoredEvent> events) {
   return FoldCatalog(events, ProductRules());
 }
 
-std::vector<std::string> EssentialOfPrice(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, PriceRules(), now);
+std::vector<std::string> EssentialOfPrice(std::span<const StoredEvent> events) {
+  return EssentialBy(events, PriceRules());
 }
 
-std::vector<std::string> EssentialOfProduct(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, ProductRules(), now);
+std::vector<std::string> EssentialOfProduct(std::span<const StoredEvent> events) {
+  return EssentialBy(events, ProductRules());
 }
 
 }  // namespace billsync::stripe

@@ -23,6 +23,8 @@ const Rules<Customer>& CustomerRules() {
       .ended = [](const Customer& c) { return c.deleted; },
       .columns = {Newest("created", &Customer::created), OnlyWhen(IsBare, Highest("email", &Customer::email, IsWhole)),
                   OnlyWhen(IsBare, Highest("metadata", &Customer::metadata, IsWhole))},
+      // Whom it belongs to is told by what named a user first.
+      .first_marks = [](const Customer& c) { return UserNamedIn(c.metadata); },
   };
   return rules;
 }
@@ -35,8 +37,8 @@ FoldResult<FoldedCustomer> FoldCustomer(std::span<const StoredEvent> events) {
   return result;
 }
 
-std::vector<std::string> EssentialOfCustomer(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, CustomerRules(), now);
+std::vector<std::string> EssentialOfCustomer(std::span<const StoredEvent> events) {
+  return EssentialBy(events, CustomerRules());
 }
 
 }  // namespace billsync::stripe

@@ -52,8 +52,8 @@ FoldResult<Folded<Discount>> FoldDiscount(std::span<const StoredEvent> events) {
   return result;
 }
 
-std::vector<std::string> EssentialOfDiscount(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, DiscountRules(), now);
+std::vector<std::string> EssentialOfDiscount(std::span<const StoredEvent> events) {
+  return EssentialBy(events, DiscountRules());
 }
 
 }  // namespace billsync::stripe

@@ -99,8 +99,8 @@ FoldResult<FoldedInvoice> FoldInvoice(std::span<const StoredEvent> events) {
   return result;
 }
 
-std::vector<std::string> EssentialOfInvoice(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, InvoiceRules(), now);
+std::vector<std::string> EssentialOfInvoice(std::span<const StoredEvent> events) {
+  return EssentialBy(events, InvoiceRules());
 }
 
 }  // namespace billsync::stripe

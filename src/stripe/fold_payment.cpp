@@ -102,6 +102,11 @@ const Rules<CreditNote>& CreditNoteRules() {
                   Newest("status", &CreditNote::status), Newest("type", &CreditNote::type),
                   Newest("number", &CreditNote::number), Newest("reason", &CreditNote::reason),
                   Newest("voided_at", &CreditNote::voided_at), Newest("created", &CreditNote::created)},
+      // When it was issued, and when it was voided, where it does not say itself.
+      .first_marks =
+          [](const CreditNote& n) {
+            return std::vector<std::string>{"any", "status " + n.status.value_or("")};
+          },
   };
   return rules;
 }
@@ -128,24 +133,24 @@ FoldResult<Folded<CreditNote>> FoldCreditNote(std::span<const StoredEvent> event
   return FoldBy<Folded<CreditNote>>(events, CreditNoteRules());
 }
 
-std::vector<std::string> EssentialOfCharge(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, ChargeRules(), now);
+std::vector<std::string> EssentialOfCharge(std::span<const StoredEvent> events) {
+  return EssentialBy(events, ChargeRules());
 }
 
-std::vector<std::string> EssentialOfPaymentIntent(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, PaymentIntentRules(), now);
+std::vector<std::string> EssentialOfPaymentIntent(std::span<const StoredEvent> events) {
+  return EssentialBy(events, PaymentIntentRules());
 }
 
-std::vector<std::string> EssentialOfInvoicePayment(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, InvoicePaymentRules(), now);
+std::vector<std::string> EssentialOfInvoicePayment(std::span<const StoredEvent> events) {
+  return EssentialBy(events, InvoicePaymentRules());
 }
 
-std::vector<std::string> EssentialOfRefund(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, RefundRules(), now);
+std::vector<std::string> EssentialOfRefund(std::span<const StoredEvent> events) {
+  return EssentialBy(events, RefundRules());
 }
 
-std::vector<std::string> EssentialOfCreditNote(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, CreditNoteRules(), now);
+std::vector<std::string> EssentialOfCreditNote(std::span<const StoredEvent> events) {
+  return EssentialBy(events, CreditNoteRules());
 }
 
 }  // namespace billsync::stripe

@@ -37,8 +37,8 @@ FoldResult<Folded<SubscriptionSchedule>> FoldSchedule(std::span<const StoredEven
   return FoldBy<Folded<SubscriptionSchedule>>(events, ScheduleRules());
 }
 
-std::vector<std::string> EssentialOfSchedule(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, ScheduleRules(), now);
+std::vector<std::string> EssentialOfSchedule(std::span<const StoredEvent> events) {
+  return EssentialBy(events, ScheduleRules());
 }
 
 }  // namespace billsync::stripe

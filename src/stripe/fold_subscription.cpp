@@ -62,26 +62,35 @@ std::string PriceFacts(const Price& price) {
          price.plan_tier.value_or("");
 }
 
-// The tier is decided later and with a plan map that may change: by the newest snapshot whose prices are all mapped,
-// and, until its period is over, by what was paid for.
-void MarkTier(const Subscription& subscription, Instant now, std::vector<std::string>& marks) {
-  std::set<std::string> prices;
-  std::set<std::string> paid{subscription.status};
+bool IsCollected(const Subscription& subscription) {
+  return (subscription.status == "active" || subscription.status == "trialing") && !subscription.pause_collection;
+}
+
+std::string Joined(const std::set<std::string>& texts) {
+  std::string all;
+  for (const auto& text : texts) all += text + '\1';
+  return all;
+}
+
+// The tier is decided later, with a plan map and a catalog that may change: by the newest snapshot whose prices are all
+// mapped; until the period it paid for is over by the highest that was paid; and whether that was paid, by the newest
+// that was not.
+void MarkTier(const Subscription& subscription, Instant winner, std::vector<std::string>& marks) {
+  if (subscription.items.empty()) return;
+  std::set<std::string> prices, periods;
   bool lasts = false;
   for (const auto& item : subscription.items) {
     prices.insert(PriceFacts(item.price));
     const auto end = item.period_end ? item.period_end : subscription.period_end;
     if (!end) continue;
-    paid.insert(PriceFacts(item.price) + "until" + std::to_string(UnixSeconds(*end)));
-    lasts |= *end > now;
+    periods.insert(PriceFacts(item.price) + " until " + std::to_string(UnixSeconds(*end)));
+    lasts |= *end > winner;
   }
-  const auto joined = [](const std::set<std::string>& texts) {
-    std::string all;
-    for (const auto& text : texts) all += text + '\1';
-    return all;
-  };
-  if (!prices.empty()) marks.push_back("prices " + joined(prices));
-  if (lasts) marks.push_back("paid " + joined(paid));
+  const std::string part = subscription.items_truncated ? "part of " : "";
+  marks.push_back(part + "prices " + Joined(prices));
+  if (!IsCollected(subscription)) marks.push_back(part + "unpaid " + Joined(prices));
+  if (lasts && IsCollected(subscription))
+    marks.push_back(part + subscription.status + Joined(prices) + Joined(periods));
 }
 
 // Only such a snapshot tells which items there are. The one item of a legacy plan has no id.
@@ -89,9 +98,9 @@ bool ListsItems(const Subscription& subscription) {
   return !subscription.items.empty() && !subscription.items.front().id.empty();
 }
 
-std::vector<std::string> SubscriptionMarks(const Subscription& subscription, Instant now) {
+std::vector<std::string> SubscriptionMarks(const Subscription& subscription, Instant winner) {
   std::vector<std::string> marks;
-  MarkTier(subscription, now, marks);
+  MarkTier(subscription, winner, marks);
   if (!ListsItems(subscription)) return marks;
   if (!subscription.items_truncated) {
     marks.emplace_back("all items");
@@ -117,6 +126,8 @@ const Rules<Subscription>& SubscriptionRules() {
       .columns = SubscriptionColumns(),
       .dated_state = IsPastDue,
       .marks = SubscriptionMarks,
+      // Whom it belongs to is told by what named a user first.
+      .first_marks = [](const Subscription& s) { return UserNamedIn(s.metadata); },
   };
   return rules;
 }
@@ -164,8 +175,8 @@ FoldResult<FoldedSubscription> FoldSubscription(std::span<const StoredEvent> eve
   return result;
 }
 
-std::vector<std::string> EssentialOfSubscription(std::span<const StoredEvent> events, Instant now) {
-  return EssentialBy(events, SubscriptionRules(), now);
+std::vector<std::string> EssentialOfSubscription(std::span<const StoredEvent> events) {
+  return EssentialBy(events, SubscriptionRules());
 }
 
 }  // namespace billsync::stripe
