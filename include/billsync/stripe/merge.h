@@ -85,8 +85,10 @@ struct Folded {
   T current;
   std::vector<Ordered<T>> order;     // oldest → newest; back() is the winner
   std::vector<ValueOrigin> origins;  // values of `current` that are not the winner's own
-  bool deleted = false;              // Stripe has ended or removed the object; never comes undone
-  bool needs_refetch = false;        // only the id put the winner above an equal that shows something else
+  // Stripe has removed the object (customer, price, product, discount, draft invoice), or it is over for good (canceled
+  // subscription, ended schedule). Never comes undone.
+  bool deleted = false;
+  bool needs_refetch = false;  // only the id put the winner above an equal that shows something else
   std::vector<UnreadableEvent> unreadable;
   std::vector<std::string> ignored;  // ids of events of other types
 
