@@ -37,6 +37,7 @@ PlanMap::PlanMap(const std::vector<Plan>& plans, const std::vector<std::string>&
     for (const auto& id : plan.prices) prices_.emplace(id, plan.tier);
     for (const auto& id : plan.products) products_.emplace(id, plan.tier);
     for (const auto& key : plan.lookup_keys) lookup_keys_.emplace(key, plan.tier);
+    for (const auto& key : plan.features) features_.emplace(key, plan.tier);
   }
   for (const auto& id : add_ons) add_ons_.emplace(id, AddOn{});
 }
@@ -56,6 +57,11 @@ PriceMeaning PlanMap::Meaning(const PriceFacts& price) const {
     if (const auto tier = ParseTier(text)) return *tier;
   }
   return UnknownPrice{price.id};
+}
+
+std::optional<Tier> PlanMap::FeatureTier(std::string_view lookup_key) const {
+  const auto found = features_.find(lookup_key);
+  return found == features_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::variant<Tier, UnknownPrice> PlanMap::TierOf(std::span<const PriceFacts> prices) const {

@@ -25,6 +25,7 @@ struct Plan {
   Tier tier = Tier::kFree;
   int32_t monthly_runs_quota = 0;
   std::vector<std::string> prices, products, lookup_keys;
+  std::vector<std::string> features = {};  // lookup keys of Stripe's features (active entitlements)
 };
 
 // What is known of a price: by the subscription item that has it, and by Stripe's catalog (price_facts.h).
@@ -48,7 +49,7 @@ using PriceMeaning = std::variant<Tier, AddOn, UnknownPrice>;
 // Immutable.
 class PlanMap {
  public:
-  // The configuration has been checked: no price, product or lookup key buys two tiers.
+  // The configuration has been checked: no price, product, lookup key or feature buys two tiers.
   PlanMap(const std::vector<Plan>& plans, const std::vector<std::string>& add_ons);
 
   // First that holds: the price's id, then an add-on, its product, its lookup key, `plan_tier` in its metadata, in that
@@ -58,11 +59,16 @@ class PlanMap {
   // The highest tier among `prices`; the first unknown one if there is any; free when all are add-ons.
   std::variant<Tier, UnknownPrice> TierOf(std::span<const PriceFacts> prices) const;
 
+  // The tier a feature of Stripe's active entitlements stands for, by its lookup key; none when no plan names it.
+  std::optional<Tier> FeatureTier(std::string_view lookup_key) const;
+  // False: features decide nothing.
+  bool NamesFeatures() const { return !features_.empty(); }
+
   // Completed runs a month.
   int32_t Quota(Tier tier) const { return quotas_[static_cast<size_t>(tier)]; }
 
  private:
-  std::map<std::string, Tier, std::less<>> prices_, products_, lookup_keys_;
+  std::map<std::string, Tier, std::less<>> prices_, products_, lookup_keys_, features_;
   std::map<std::string, AddOn, std::less<>> add_ons_;
   std::array<int32_t, 3> quotas_{100, 1000, 10000};  // the platform's own, where no [[plan]] says otherwise
 };
