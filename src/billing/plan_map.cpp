@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace billsync::billing {
+namespace {
+
+std::optional<Tier> Find(const std::map<std::string, Tier, std::less<>>& map, const std::optional<std::string>& key) {
+  const auto found = key ? map.find(*key) : map.end();
+  return found == map.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace
 
 std::string_view Name(Tier tier) {
   switch (tier) {
@@ -35,16 +43,18 @@ PlanMap::PlanMap(const std::vector<Plan>& plans, const std::vector<std::string>&
 }
 
 PriceMeaning PlanMap::Meaning(const PriceFacts& price) const {
-  if (const auto found = prices_.find(price.id); found != prices_.end()) return found->second;
+  if (const auto tier = Find(prices_, price.id)) return *tier;
   if (add_ons_.contains(price.id)) return AddOn{};
-  if (price.product) {
-    if (const auto found = products_.find(*price.product); found != products_.end()) return found->second;
+  if (const auto tier = Find(products_, price.product)) return *tier;
+  if (const auto tier = Find(lookup_keys_, price.lookup_key)) return *tier;
+  for (const auto& text : {price.metadata_tier, price.product_tier}) {
+    if (const auto tier = text ? ParseTier(*text) : std::nullopt) return *tier;
   }
-  if (price.lookup_key) {
-    if (const auto found = lookup_keys_.find(*price.lookup_key); found != lookup_keys_.end()) return found->second;
+  for (const auto& key : price.past_lookup_keys) {
+    if (const auto tier = Find(lookup_keys_, key)) return *tier;
   }
-  if (price.metadata_tier) {
-    if (const auto tier = ParseTier(*price.metadata_tier)) return *tier;
+  for (const auto& text : price.past_metadata_tiers) {
+    if (const auto tier = ParseTier(text)) return *tier;
   }
   return UnknownPrice{price.id};
 }

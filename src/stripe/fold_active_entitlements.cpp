@@ -1,3 +1,4 @@
+#include "essential.h"
 #include "fold.h"
 
 namespace billsync::stripe {
@@ -17,6 +18,10 @@ const Rules<ActiveEntitlements>& ActiveEntitlementsRules() {
 
 FoldResult<Folded<ActiveEntitlements>> FoldActiveEntitlements(std::span<const StoredEvent> events) {
   return FoldBy<Folded<ActiveEntitlements>>(events, ActiveEntitlementsRules());
+}
+
+std::vector<std::string> EssentialOfActiveEntitlements(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, ActiveEntitlementsRules(), now);
 }
 
 }  // namespace billsync::stripe

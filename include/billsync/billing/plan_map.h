@@ -28,10 +28,14 @@ struct Plan {
   std::vector<std::string> features = {};  // lookup keys of Stripe's features (active entitlements)
 };
 
-// What a subscription item says of its price.
+// What is known of a price: by the subscription item that has it, and by Stripe's catalog (price_facts.h).
 struct PriceFacts {
   std::string id;
   std::optional<std::string> product, lookup_key, metadata_tier;
+  std::optional<std::string> product_tier = std::nullopt;  // plan_tier in the metadata of its product
+  // What was said of it once and is said no more, the newest first. Who bought the price then keeps what it meant.
+  std::vector<std::string> past_lookup_keys = {};
+  std::vector<std::string> past_metadata_tiers = {};
 };
 
 // A price that carries no tier (seats, extra storage).
@@ -48,7 +52,8 @@ class PlanMap {
   // The configuration has been checked: no price, product, lookup key or feature buys two tiers.
   PlanMap(const std::vector<Plan>& plans, const std::vector<std::string>& add_ons);
 
-  // First that holds: the price's id, then an add-on, its product, its lookup key, `plan_tier` in its metadata.
+  // First that holds: the price's id, then an add-on, its product, its lookup key, `plan_tier` in its metadata, in that
+  // of its product, and last its past lookup keys and past metadata.
   PriceMeaning Meaning(const PriceFacts& price) const;
 
   // The highest tier among `prices`; the first unknown one if there is any; free when all are add-ons.
