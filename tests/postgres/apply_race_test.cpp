@@ -73,7 +73,14 @@ TEST(ApplyRace, OfTwoAppliersOnObjectsThatDependOnEachOtherEndsInTheRowsOfOne) {
   }
 }
 
-// One event of a kind that others depend on is applied by a session that stops before its commit.
+// Waits until the applier behind `applied` waits for an advisory lock.
+void ExpectToWait(Mirror& mirror, std::future<size_t>& applied) {
+  while (mirror.database.Value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "0") {
+    ASSERT_EQ(applied.wait_for(std::chrono::milliseconds(1)), std::future_status::timeout) << "it did not wait";
+  }
+}
+
+// A session stands for a batch with a refund that has not committed yet.
 TEST(ApplyRace, ABatchThatDerivesFromOtherRowsWaitsForTheBatchThatWritesThem) {
   Mirror mirror;
   Fill(mirror, {PaidInvoiceEvent{.payment_intent = "pi_1"}.Body()});
@@ -81,9 +88,7 @@ TEST(ApplyRace, ABatchThatDerivesFromOtherRowsWaitsForTheBatchThatWritesThem) {
   db::Transaction holding(*other);
   holding.Exec("test", "SELECT pg_advisory_xact_lock(7243392, 17)", {});
   auto applied = std::async(std::launch::async, [&] { return mirror.Apply(); });
-  while (mirror.database.Value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "0") {
-    ASSERT_EQ(applied.wait_for(std::chrono::milliseconds(1)), std::future_status::timeout) << "it did not wait";
-  }
+  ExpectToWait(mirror, applied);
   holding.Exec("test",
                "INSERT INTO billing_refunds (stripe_refund_id, stripe_payment_intent_id, currency, amount_minor, "
                "livemode, needs_refetch, last_event_id, last_event_created) VALUES ('re_1', 'pi_1', 'usd', 700, false, "
@@ -92,6 +97,29 @@ TEST(ApplyRace, ABatchThatDerivesFromOtherRowsWaitsForTheBatchThatWritesThem) {
   holding.Commit();
   EXPECT_EQ(applied.get(), 1U);
   EXPECT_EQ(mirror.database.Value("SELECT amount_refunded_minor FROM billing_invoices"), "700");
+}
+
+// The same with a batch that writes another invoice of the same payment: both share the cross-object lock.
+TEST(ApplyRace, ABatchWithAnInvoiceWaitsForTheBatchWithAnotherInvoiceOfTheSamePayment) {
+  Mirror mirror;
+  Fill(mirror, {RefundEvent{}.Body()});
+  mirror.Apply();
+  mirror.Store(PaidInvoiceEvent{.payment_intent = "pi_1"}.Body());
+  const auto other = mirror.database.Connect();
+  db::Transaction holding(*other);
+  holding.Exec("test", "SELECT pg_advisory_xact_lock_shared(7243392, 17)", {});
+  holding.Exec("test", "SELECT pg_advisory_xact_lock(hashtextextended('pi_1', 7243392018))", {});
+  auto applied = std::async(std::launch::async, [&] { return mirror.Apply(); });
+  ExpectToWait(mirror, applied);
+  holding.Exec("test",
+               "INSERT INTO billing_invoices (user_id, stripe_invoice_id, status, currency, amount_usd, "
+               "amount_paid_usd, stripe_payment_intent_id) VALUES ($1::uuid, 'in_0', 'paid', 'usd', 29, 29, 'pi_1')",
+               db::Params::Of(UserId(1)));
+  holding.Commit();
+  EXPECT_EQ(applied.get(), 1U);
+  EXPECT_EQ(mirror.database.Value("SELECT string_agg(stripe_invoice_id || ' ' || amount_refunded_minor, ', ' ORDER BY "
+                                  "stripe_invoice_id) FROM billing_invoices"),
+            "in_0 1000, in_1 0");
 }
 
 TEST(ApplyRace, BatchesOfInvoicesAloneDoNotWaitForEachOther) {
