@@ -6,13 +6,26 @@ SELECT pg_advisory_xact_lock(hashtextextended(key, 7243392018)) FROM unnest($1::
 ORDER BY n
 
 -- name: ReadPaymentFacts
--- What is known of the payments (charges, payment intents) $1, said by the objects $2, or of the invoices $3. Indexes on
--- these columns of billing_payments, billing_refunds and billing_invoices.
-SELECT said_by, kind, stripe_payment_intent_id, stripe_charge_id, stripe_invoice_id, currency,
-       coalesce(refunded_minor, 0) AS refunded_minor, coalesce(status, '') AS status
-FROM billing_payment_facts
+-- What each object says of payments, a line each: names of one payment side by side (a charge and its payment intent),
+-- the invoice it paid, and what was refunded. Of the payments (charges, payment intents) $1, said by the objects $2, or
+-- of the invoices $3. Every condition has an index of its own, which PostgreSQL combines.
+SELECT stripe_object_id AS said_by, kind, stripe_payment_intent_id, stripe_charge_id, stripe_invoice_id, currency,
+       coalesce(amount_refunded_minor, 0) AS refunded_minor, coalesce(status, '') AS status
+FROM billing_payments
 WHERE stripe_payment_intent_id = ANY ($1::text[]) OR stripe_charge_id = ANY ($1::text[])
-   OR said_by = ANY ($2::text[]) OR stripe_invoice_id = ANY ($3::text[])
+   OR stripe_object_id = ANY ($2::text[]) OR stripe_invoice_id = ANY ($3::text[])
+UNION ALL
+SELECT stripe_refund_id, 'refund', stripe_payment_intent_id, stripe_charge_id, NULL, currency, amount_minor,
+       coalesce(status, '')
+FROM billing_refunds
+WHERE stripe_payment_intent_id = ANY ($1::text[]) OR stripe_charge_id = ANY ($1::text[])
+   OR stripe_refund_id = ANY ($2::text[])
+UNION ALL
+SELECT stripe_invoice_id, 'invoice', stripe_payment_intent_id, stripe_charge_id, stripe_invoice_id, NULL, 0,
+       coalesce(status, '')
+FROM billing_invoices
+WHERE stripe_payment_intent_id = ANY ($1::text[]) OR stripe_charge_id = ANY ($1::text[])
+   OR stripe_invoice_id = ANY ($2::text[] || $3::text[])
 
 -- name: FindCreditedInvoices
 -- The invoices of the credit notes $1 as they are stored. Primary key.

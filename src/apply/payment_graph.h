@@ -9,7 +9,7 @@
 
 namespace billsync::apply {
 
-// What one object says: a line of billing_payment_facts.
+// What one object says: a line of ReadPaymentFacts.
 struct PaymentFact {
   enum class Kind { kCharge, kRefund, kOther };
   std::string said_by;
