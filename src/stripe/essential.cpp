@@ -20,15 +20,25 @@ std::vector<std::string> EssentialEvents(EventUse use, std::span<const StoredEve
     case EventUse::kCustomer:
       return EssentialOfCustomer(events, now);
     case EventUse::kPrice:
+      return EssentialOfPrice(events, now);
     case EventUse::kProduct:
+      return EssentialOfProduct(events, now);
     case EventUse::kSchedule:
+      return EssentialOfSchedule(events, now);
     case EventUse::kCharge:
+      return EssentialOfCharge(events, now);
     case EventUse::kPaymentIntent:
+      return EssentialOfPaymentIntent(events, now);
     case EventUse::kInvoicePayment:
+      return EssentialOfInvoicePayment(events, now);
     case EventUse::kRefund:
+      return EssentialOfRefund(events, now);
     case EventUse::kCreditNote:
+      return EssentialOfCreditNote(events, now);
     case EventUse::kDiscount:
+      return EssentialOfDiscount(events, now);
     case EventUse::kActiveEntitlements:
+      return EssentialOfActiveEntitlements(events, now);
     case EventUse::kCheckoutSession:
     case EventUse::kIgnored:
       return AllIds(events);

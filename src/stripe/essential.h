@@ -28,8 +28,7 @@ class EssentialPlaces {
       if (i + 1 == places_.size() || !InOneGroup(PlaceOf(i), PlaceOf(i + 1))) KeepEndOfGroup(i);
     }
     for (const auto& column : rules_.columns) KeepNewestHighest(column.rank);
-    if (rules_.ended) KeepNewestHighest([&](const T& snapshot) { return rules_.ended(snapshot) ? 1 : 0; });
-    KeepNewestDeletion();
+    KeepNewestEnd();
     if (rules_.marks) KeepMarked(now);
     KeepAnchors();
   }
@@ -74,12 +73,10 @@ class EssentialPlaces {
     kept_[highest.second] = true;
   }
 
-  void KeepNewestDeletion() {
+  void KeepNewestEnd() {
+    const auto ends = [&](size_t m) { return Ends(*readings_[m].event, readings_[m].snapshot, rules_); };
     for (size_t i = places_.size(); i > 0; --i) {
-      const auto& members = places_[i - 1];
-      if (std::none_of(members.begin(), members.end(), [&](size_t m) { return IsDeletion(*readings_[m].event); })) {
-        continue;
-      }
+      if (!std::any_of(places_[i - 1].begin(), places_[i - 1].end(), ends)) continue;
       kept_[i - 1] = true;
       return;
     }
@@ -88,7 +85,6 @@ class EssentialPlaces {
   void KeepMarked(Instant now) {
     std::set<std::string> seen;
     for (size_t i = places_.size(); i > 0; --i) {
-      if (i < places_.size() && !InOneGroup(PlaceOf(i - 1), PlaceOf(i))) seen.clear();
       for (const size_t member : places_[i - 1]) {
         for (auto& mark : rules_.marks(readings_[member].snapshot, now)) {
           if (seen.insert(std::move(mark)).second) kept_[i - 1] = true;
@@ -121,8 +117,19 @@ std::vector<std::string> EssentialBy(std::span<const StoredEvent> events, const 
   return EssentialPlaces<T>(readings.readable, rules, now).EventIds();
 }
 
+// EssentialEvents (merge.h), where the rules of the kind are.
 std::vector<std::string> EssentialOfSubscription(std::span<const StoredEvent> events, Instant now);
 std::vector<std::string> EssentialOfInvoice(std::span<const StoredEvent> events, Instant now);
 std::vector<std::string> EssentialOfCustomer(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfPrice(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfProduct(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfSchedule(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfCharge(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfPaymentIntent(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfInvoicePayment(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfRefund(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfCreditNote(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfDiscount(std::span<const StoredEvent> events, Instant now);
+std::vector<std::string> EssentialOfActiveEntitlements(std::span<const StoredEvent> events, Instant now);
 
 }  // namespace billsync::stripe

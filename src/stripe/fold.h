@@ -59,8 +59,8 @@ struct Rules {
   std::vector<Column<T>> columns = {};
   // A state whose beginning the row tells, if the object is in it.
   std::function<bool(const T&)> dated_state = {};
-  // What else of older snapshots may be asked for at `now` or later: the newest event of each text is kept, within the
-  // events that only time orders. Not `columns`: those are kept anyway.
+  // What else may be asked of older snapshots at `now` or later: the newest event of each text is kept. Not `columns`:
+  // those are kept anyway.
   std::function<std::vector<std::string>(const T&, Instant now)> marks = {};
 };
 
@@ -142,6 +142,12 @@ Readings<T> ReadAll(std::span<const StoredEvent> events, const Rules<T>& rules) 
   return readings;
 }
 
+// Stripe has ended or removed the object.
+template <typename T>
+bool Ends(const StoredEvent& event, const T& snapshot, const Rules<T>& rules) {
+  return IsDeletion(event) || (rules.ended && rules.ended(snapshot));
+}
+
 template <typename T>
 std::vector<Candidate> Candidates(const std::vector<Reading<T>>& readings, const Rules<T>& rules) {
   std::vector<Candidate> candidates;
@@ -171,7 +177,7 @@ FoldResult<F> FoldBy(std::span<const StoredEvent> events, const Rules<T>& rules)
                                      [&](size_t rival) { return readings.readable[rival].snapshot != newest; });
   for (const auto& placement : ordering.placements) {
     auto& [event, snapshot] = readings.readable[placement.candidate];
-    folded.deleted |= IsDeletion(*event) || (rules.ended && rules.ended(snapshot));
+    folded.deleted |= Ends(*event, snapshot, rules);
     folded.order.push_back({event->id, event->type, event->created, placement.above_previous, std::move(snapshot)});
   }
   folded.current = folded.order.back().snapshot;

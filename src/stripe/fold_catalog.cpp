@@ -1,3 +1,4 @@
+#include "essential.h"
 #include "fold.h"
 
 namespace billsync::stripe {
@@ -92,6 +93,14 @@ FoldResult<Folded<CatalogPrice>> FoldPrice(std::span<const StoredEvent> events) 
 
 FoldResult<Folded<Product>> FoldProduct(std::span<const StoredEvent> events) {
   return FoldCatalog(events, ProductRules());
+}
+
+std::vector<std::string> EssentialOfPrice(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, PriceRules(), now);
+}
+
+std::vector<std::string> EssentialOfProduct(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, ProductRules(), now);
 }
 
 }  // namespace billsync::stripe

@@ -1,7 +1,12 @@
+#include "essential.h"
 #include "fold.h"
 
 namespace billsync::stripe {
 namespace {
+
+bool TellsTerms(const Discount& discount) {
+  return discount.percent_off || discount.amount_off;
+}
 
 const Rules<Discount>& DiscountRules() {
   static const Rules<Discount> rules{
@@ -11,6 +16,11 @@ const Rules<Discount>& DiscountRules() {
       .columns = {Newest("customer", &Discount::customer), Newest("subscription", &Discount::subscription),
                   Newest("coupon", &Discount::coupon), Newest("promotion_code", &Discount::promotion_code),
                   Newest("start", &Discount::start)},
+      // Of each coupon, what last told its terms: any of them may be the row's.
+      .marks =
+          [](const Discount& d, Instant) {
+            return TellsTerms(d) ? std::vector<std::string>{d.coupon.value_or("")} : std::vector<std::string>{};
+          },
   };
   return rules;
 }
@@ -18,11 +28,10 @@ const Rules<Discount>& DiscountRules() {
 // The terms of the row's coupon: versions that name it only by its id do not tell them. Terms are taken whole, and only
 // from the same coupon.
 void TakeTerms(Folded<Discount>& folded) {
-  const auto tells = [](const Discount& d) { return d.percent_off || d.amount_off; };
   Discount& current = folded.current;
-  if (tells(current)) return;
+  if (TellsTerms(current)) return;
   const auto from = std::find_if(folded.order.rbegin(), folded.order.rend(), [&](const Ordered<Discount>& event) {
-    return tells(event.snapshot) && event.snapshot.coupon == current.coupon;
+    return TellsTerms(event.snapshot) && event.snapshot.coupon == current.coupon;
   });
   if (from == folded.order.rend()) return;
   const auto take = [&](std::string_view column, auto member) {
@@ -41,6 +50,10 @@ FoldResult<Folded<Discount>> FoldDiscount(std::span<const StoredEvent> events) {
   auto result = FoldBy<Folded<Discount>>(events, DiscountRules());
   if (result) TakeTerms(*result);
   return result;
+}
+
+std::vector<std::string> EssentialOfDiscount(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, DiscountRules(), now);
 }
 
 }  // namespace billsync::stripe

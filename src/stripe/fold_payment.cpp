@@ -1,3 +1,4 @@
+#include "essential.h"
 #include "fold.h"
 
 namespace billsync::stripe {
@@ -125,6 +126,26 @@ FoldResult<Folded<Refund>> FoldRefund(std::span<const StoredEvent> events) {
 
 FoldResult<Folded<CreditNote>> FoldCreditNote(std::span<const StoredEvent> events) {
   return FoldBy<Folded<CreditNote>>(events, CreditNoteRules());
+}
+
+std::vector<std::string> EssentialOfCharge(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, ChargeRules(), now);
+}
+
+std::vector<std::string> EssentialOfPaymentIntent(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, PaymentIntentRules(), now);
+}
+
+std::vector<std::string> EssentialOfInvoicePayment(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, InvoicePaymentRules(), now);
+}
+
+std::vector<std::string> EssentialOfRefund(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, RefundRules(), now);
+}
+
+std::vector<std::string> EssentialOfCreditNote(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, CreditNoteRules(), now);
 }
 
 }  // namespace billsync::stripe

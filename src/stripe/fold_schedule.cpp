@@ -1,3 +1,4 @@
+#include "essential.h"
 #include "fold.h"
 
 namespace billsync::stripe {
@@ -34,6 +35,10 @@ const Rules<SubscriptionSchedule>& ScheduleRules() {
 
 FoldResult<Folded<SubscriptionSchedule>> FoldSchedule(std::span<const StoredEvent> events) {
   return FoldBy<Folded<SubscriptionSchedule>>(events, ScheduleRules());
+}
+
+std::vector<std::string> EssentialOfSchedule(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, ScheduleRules(), now);
 }
 
 }  // namespace billsync::stripe

@@ -31,12 +31,14 @@ std::string AnyItems() {
 std::vector<StoredEvent> SubscriptionChaos(size_t most, const std::string& id_suffix) {
   const auto count = *rc::gen::inRange<size_t>(1, most + 1);
   const int seconds = *rc::gen::inRange(1, 12);
+  const bool lives = *rc::gen::arbitrary<bool>();
   std::vector<StoredEvent> events;
   for (size_t i = 0; i < count; ++i) {
-    const std::string type =
-        *rc::gen::element<std::string>("created", "updated", "updated", "updated", "updated", "deleted", "paused");
-    const std::string status = *rc::gen::element<std::string>("incomplete", "active", "active", "past_due", "past_due",
-                                                              "canceled", "unpaid", "incomplete_expired", "trialing");
+    const std::string type = *rc::gen::element<std::string>("created", "updated", "updated", "updated", "paused",
+                                                            lives ? "resumed" : "deleted");
+    const std::string status =
+        *rc::gen::element<std::string>("incomplete", "active", "active", "past_due", "past_due", "past_due",
+                                       lives ? "unpaid" : "canceled", lives ? "trialing" : "incomplete_expired");
     std::string more = AnyItems();
     if (*rc::gen::arbitrary<bool>())
       more += R"(,"latest_invoice":)" + *rc::gen::element<std::string>(R"("in_1")", R"("in_2")");
@@ -60,7 +62,7 @@ std::vector<StoredEvent> InvoiceChaos(size_t most, const std::string& id_suffix)
   for (size_t i = 0; i < count; ++i) {
     const std::string status = *rc::gen::element<std::string>("draft", "open", "uncollectible", "paid", "void");
     const std::string type =
-        *rc::gen::element<std::string>("created", "updated", "updated", "finalized", "paid", "payment_failed");
+        *rc::gen::element<std::string>("created", "updated", "updated", "finalized", "paid", "deleted");
     std::string more = R"(,"attempt_count":)" + Number(*rc::gen::inRange(0, 4)) +
                        R"(,"status_transitions":{"finalized_at":)" + *rc::gen::element<std::string>("null", "7") + "}";
     if (*rc::gen::arbitrary<bool>())
