@@ -217,7 +217,7 @@ std::string Sentence(OrderRule rule, const std::string& below) {
     case OrderRule::kFirst:
       return "nothing is below it";
     case OrderRule::kTerminal:
-      return "it shows a final state, " + below + " does not";
+      return "it shows an end (a final state or a deletion), " + below + " does not";
     case OrderRule::kNotCreation:
       return below + " is the creation, always the earliest";
     case OrderRule::kStatusRank:

@@ -30,6 +30,17 @@ std::string SecondOf(Instant at) {
   return FormatInstant(at).substr(0, 19) + "Z";
 }
 
+// A value as it fits a table: whole seconds need no fraction.
+std::string ShortOf(const std::optional<std::string>& value) {
+  constexpr std::string_view kNoFraction = ".000000Z";
+  if (!value) return "-";
+  return value->ends_with(kNoFraction) ? value->substr(0, value->size() - kNoFraction.size()) + "Z" : *value;
+}
+
+std::string Events(int64_t count) {
+  return std::to_string(count) + (count == 1 ? " event" : " events");
+}
+
 void PrintHead(const apply::Explanation& e) {
   std::cout << e.object_id << "  " << e.kind;
   if (e.deleted) std::cout << ", " << Warn("ended");
@@ -55,9 +66,8 @@ void PrintColumns(const apply::Explanation& e) {
   std::cout << "\n";
   Table table({"COLUMN", "VALUE", "SET BY", "NOTE"});
   for (const auto& column : e.columns) {
-    const std::string note =
-        column.differs ? Bad("DRIFT: its events say " + column.expected.value_or("nothing")) : column.note;
-    table.AddRow({column.name, column.value.value_or("-"), column.event_id.value_or("-"), note});
+    const std::string note = column.differs ? Bad("DRIFT: its events say " + ShortOf(column.expected)) : column.note;
+    table.AddRow({column.name, ShortOf(column.value), column.event_id.value_or("-"), note});
   }
   table.Print();
 }
@@ -70,7 +80,7 @@ void AddEvent(Table& table, const apply::ExplainedEvent& one) {
 // With --all the rest is printed in pieces, so that memory does not grow with it.
 void PrintEvents(db::Session& session, const apply::Explanation& e, bool all) {
   const std::vector<std::string> header = {"CREATED", "EVENT", "TYPE", "STATUS", "RULE", "WHY"};
-  std::cout << "\n" << e.events_total << " events, newest first\n";
+  std::cout << "\n" << Events(e.events_total) << ", newest first\n";
   Table table(header);
   for (const auto& one : e.events) AddEvent(table, one);
   if (!table.empty()) table.Print();
@@ -95,11 +105,13 @@ void PrintVerdict(const apply::Explanation& e) {
   if (e.drift) {
     std::cout << "\n"
               << Bad("DRIFT") << ": " << (e.has_row ? "the row is not what its events say" : "its row is missing")
-              << ", although all of them are applied: somebody else wrote it. To have it made anew:\n"
+              << ", although all of them are applied: somebody else wrote it, or an older release. To have it made anew:\n"
               << "  UPDATE stripe_events SET status = 'received', next_attempt_at = now() WHERE id = '"
               << e.events.front().event.id << "'\n";
   } else if (e.events_waiting > 0) {
-    std::cout << "\n" << e.events_waiting << " events wait: the row may change when they are applied\n";
+    std::cout << "\n"
+              << Events(e.events_waiting) << (e.events_waiting == 1 ? " waits" : " wait")
+              << ": the row may change when applied\n";
   }
 }
 

@@ -101,6 +101,9 @@ TEST(ExplainApi, TellsWhatTheCommandTells) {
   ReplayTwo(database);
   RunningService service(database.url(),
                          {{"BILLSYNC_ADMIN_TOKEN", std::string("finance=") + kFinanceToken + ",ops=" + kOpsToken}});
+  // A plan map that is new to the database makes serve look at subscriptions again.
+  ASSERT_TRUE(Eventually(
+      [&] { return database.Value("SELECT count(*) FROM stripe_events WHERE status = 'received'") == "0"; }));
   const auto get = [&](const std::string& path, const std::string& token) {
     return Get(service.admin_port(), "/api/v1/objects/" + path, token);
   };
@@ -119,6 +122,10 @@ TEST(ExplainApi, TellsWhatTheCommandTells) {
   const auto bad = get("sub_1/explain?limit=0", kFinanceToken);
   EXPECT_EQ(bad.status, 400);
   EXPECT_EQ(Member(ParsedJson(bad.body), "code"), "bad_limit");
+  for (const char* odd : {"%00/explain", "%27%3B--/explain", "%FF/explain", "/explain"}) {
+    const int status = get(odd, kFinanceToken).status;
+    EXPECT_TRUE(status == 404 || status == 400) << odd << " " << status;
+  }
   EXPECT_EQ(Post(service.admin_port(), "/api/v1/objects/sub_1/explain", kOpsToken).status, 405);
   EXPECT_TRUE(Has(Get(service.admin_port(), "/", kFinanceToken).body, "/api/v1/objects/{id}/explain"));
 }
