@@ -43,7 +43,9 @@ void ReadTimes(FieldReader& source, Invoice& decoded) {
 }
 
 void ReadServicePeriod(FieldReader& source, Invoice& decoded) {
-  const FieldReader lines = source.Child("lines");
+  FieldReader lines = source.Child("lines");
+  decoded.lines_truncated = lines.Flag("has_more");
+  if (decoded.lines_truncated) return;
   size_t index = 0;
   for (const JsonValue element : lines.Raw("data").Elements()) {
     FieldReader period = lines.Element("data", index++, element).Child("period");

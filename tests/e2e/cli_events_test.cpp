@@ -103,8 +103,8 @@ TEST(Replay, TakesOneEventOrOneALineAndStoresNoneTwice) {
   const Workplace place;
   const std::string one = " \n" + SubscriptionEvent("evt_1", "sub_1", "cus_1") + "\n";
   const std::string lines = SubscriptionEvent("evt_2", "sub_1", "cus_1", "active", Now() + 1) + "\r\n\n" +
-                            Event("evt_3", "charge.succeeded", R"({"id":"ch_1","object":"charge"})") + "\n" +
-                            SubscriptionEvent("evt_2", "sub_1", "cus_1", "canceled") + "\n";
+                            Event("evt_3", "setup_intent.succeeded", R"({"id":"seti_1","object":"setup_intent"})") +
+                            "\n" + SubscriptionEvent("evt_2", "sub_1", "cus_1", "canceled") + "\n";
   const auto replayed =
       Billsync(database, {"events", "replay", place.Put("one.json", one), place.Put("lines.jsonl", lines), "--json"});
   EXPECT_EQ(replayed.status, 0) << replayed.err;
@@ -115,7 +115,7 @@ TEST(Replay, TakesOneEventOrOneALineAndStoresNoneTwice) {
   EXPECT_EQ(database.Value("SELECT status FROM billing_subscriptions"), "active");
   EXPECT_EQ(database.Value("SELECT plan_tier FROM users"), "pro");
   // A whole directory of Stripe's own, pretty-printed, also past HTTP.
-  EXPECT_EQ(Billsync(database, {"events", "replay", Events("noise/01-payment_intent.succeeded.json"),
+  EXPECT_EQ(Billsync(database, {"events", "replay", Events("noise/01-setup_intent.succeeded.json"),
                                 Events("noise/02-v1.customer.subscription.updated.json")})
                 .status,
             0);

@@ -33,8 +33,9 @@ struct Invoice {
   std::optional<Instant> due_date;
   std::optional<Instant> period_start;  // the window items were gathered in, not what was paid for
   std::optional<Instant> period_end;
-  std::optional<Instant> service_period_start;  // earliest start and latest end of the lines the snapshot lists
-  std::optional<Instant> service_period_end;
+  std::optional<Instant> service_period_start;  // earliest start and latest end of the lines; none unless all are
+  std::optional<Instant> service_period_end;    // listed
+  bool lines_truncated = false;                 // Stripe has more lines than the snapshot lists
   std::optional<Instant> finalized_at;
   std::optional<Instant> paid_at;
   std::optional<Instant> voided_at;
