@@ -106,6 +106,14 @@ std::string Mirror::PlanOf(int user) {
   return database.Value("SELECT plan_tier || ' ' || monthly_runs_quota FROM users WHERE id = '" + UserId(user) + "'");
 }
 
+void Mirror::Clear() {
+  database.Run(
+      "DELETE FROM billing_invoices; DELETE FROM billing_subscriptions; DELETE FROM billing_customer_evidence; "
+      "DELETE FROM billing_customers; DELETE FROM billing_payments; DELETE FROM billing_refunds; "
+      "DELETE FROM billing_credit_notes; DELETE FROM billing_discounts; DELETE FROM billing_customer_features; "
+      "DELETE FROM billing_plan_changes; DELETE FROM stripe_events; DELETE FROM users");
+}
+
 std::string Mirror::Rows() {
   return database.Value(R"(
       SELECT coalesce(string_agg(line, E'\n' ORDER BY line COLLATE "C"), '') FROM (
@@ -115,6 +123,16 @@ std::string Mirror::Rows() {
           SELECT 'invoice ' || (to_jsonb(i) - '{id,created_at,updated_at}'::text[])::text FROM billing_invoices i
           UNION ALL
           SELECT 'customer ' || (to_jsonb(c) - '{linked_at,updated_at}'::text[])::text FROM billing_customers c
+          UNION ALL
+          SELECT 'payment ' || (to_jsonb(p) - '{updated_at}'::text[])::text FROM billing_payments p
+          UNION ALL
+          SELECT 'refund ' || (to_jsonb(r) - '{updated_at}'::text[])::text FROM billing_refunds r
+          UNION ALL
+          SELECT 'credit note ' || (to_jsonb(n) - '{updated_at}'::text[])::text FROM billing_credit_notes n
+          UNION ALL
+          SELECT 'discount ' || (to_jsonb(d) - '{updated_at}'::text[])::text FROM billing_discounts d
+          UNION ALL
+          SELECT 'features ' || (to_jsonb(f) - '{updated_at}'::text[])::text FROM billing_customer_features f
           UNION ALL
           SELECT 'user ' || id || ' ' || plan_tier || ' ' || monthly_runs_quota || ' ' ||
                  coalesce(stripe_customer_id, '-') || ' ' || coalesce(stripe_subscription_id, '-') FROM users

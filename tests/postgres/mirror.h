@@ -73,9 +73,11 @@ class Mirror {
   std::string StatusOf(const std::string& event);
   // "pro 1000"
   std::string PlanOf(int user);
-  // Everything the events amount to, as one text: subscriptions, invoices, customers and users, without surrogate keys
-  // and the times of writing.
+  // Everything the events amount to, as one text: the rows of every kind, links and users, without surrogate keys and
+  // the times of writing.
   std::string Rows();
+  // As before the first event: no events, no billing rows, no users.
+  void Clear();
   db::Pool& pool() { return pool_; }
 
   TestDatabase database;
