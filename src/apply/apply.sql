@@ -24,6 +24,11 @@ FROM stripe_events
 WHERE id = $1 AND status IN ('received', 'parked')
 FOR UPDATE SKIP LOCKED
 
+-- name: BoundLockWaits
+-- While waiting for other batches: who waits longer gives up as a whole (55P03) and tries again, since no event is to
+-- blame. "0" ends it: a row that somebody else has locked is found out by the statement timeout, and its event parked.
+SELECT set_config('lock_timeout', $1, true)
+
 -- name: LockCrossObject
 -- This batch alone writes what other objects' rows are derived from, for the transaction. The two-number form has keys
 -- of its own, so no object's key can be the same. PostgreSQL queues: whoever shares after this one asked, waits.

@@ -1,7 +1,7 @@
 -- name: LockPayments
 -- Payments that the invoices of this batch name, in order. Two batches that write invoices hold the cross-object lock
 -- in shared mode both, and would not see each other's invoice naming the same payment. A key space of its own, taken
--- after all object keys: who waits here waits for somebody who needs no object key any more.
+-- after all object keys and users: who waits here waits for somebody who needs none of them any more.
 SELECT pg_advisory_xact_lock(hashtextextended(key, 7243392018)) FROM unnest($1::text[]) WITH ORDINALITY AS k (key, n)
 ORDER BY n
 

@@ -27,7 +27,7 @@ std::string EventBody(const std::string& event, const std::string& type, long lo
 
 std::string ChargeEvent::Body() const {
   return EventBody(event, type, created,
-                   Text("id", id) + "," + Text("object", "charge") + "," + Text("customer", "cus_1") + "," +
+                   Text("id", id) + "," + Text("object", "charge") + "," + Text("customer", customer) + "," +
                        Text("payment_intent", payment_intent) + "," + Text("invoice", invoice) + "," +
                        Text("currency", currency) + "," + Number("amount", amount) + "," +
                        Number("amount_refunded", amount_refunded) + "," + Text("status", "succeeded") + "," +
@@ -60,7 +60,7 @@ std::string RefundEvent::Body() const {
 std::string CreditNoteEvent::Body() const {
   return EventBody(event, type, created,
                    Text("id", id) + "," + Text("object", "credit_note") + "," + Text("invoice", invoice) + "," +
-                       Text("customer", "cus_1") + "," + Text("currency", "usd") + "," + Number("amount", amount) +
+                       Text("customer", customer) + "," + Text("currency", "usd") + "," + Number("amount", amount) +
                        "," + Text("status", status) + "," + Text("type", "post_payment") + "," +
                        Number("created", issued_at) +
                        ",\"voided_at\":" + (voided_at == 0 ? "null" : std::to_string(voided_at)));

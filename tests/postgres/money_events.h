@@ -18,7 +18,7 @@ struct ChargeEvent {
   std::string type = "charge.succeeded";
   long long created = kAsOfSeconds - 3000;
   std::string id = "ch_1", payment_intent = "pi_1", invoice = "";
-  std::string currency = "usd";
+  std::string currency = "usd", customer = "cus_1";
   long long amount = 2900, amount_refunded = 0;
 
   std::string Body() const;
@@ -59,7 +59,7 @@ struct CreditNoteEvent {
   long long created = kAsOfSeconds - 2000;
   std::string id = "cn_1", invoice = "in_1";
   long long amount = 500;
-  std::string status = "issued";
+  std::string customer = "cus_1", status = "issued";
   long long issued_at = kAsOfSeconds - 2000;
   long long voided_at = 0;  // 0: null
 
