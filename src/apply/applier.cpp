@@ -3,7 +3,7 @@
 #include "apply/apply_sql.h"
 #include "batch.h"
 #include "billsync/base/log.h"
-#include "billsync/billing/event_reason.h"
+#include "reviews.h"
 
 namespace billsync::apply {
 namespace {
@@ -72,6 +72,7 @@ size_t Applier::ApplyOnce() {
   auto session = pool_.Acquire();
   std::vector<std::string> claimed;
   try {
+    ReleaseReviewed(*session);
     const auto result = ApplyBatch(*session, options_, clock_(), std::nullopt, &claimed);
     if (!result.newly_linked.empty()) ReleaseCustomers(*session, result.newly_linked);
     const std::lock_guard lock(mutex_);
@@ -123,11 +124,8 @@ int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_
 }
 
 void AdoptPlanMap(db::Session& session, const std::string& fingerprint) {
-  db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
-  if (!tx.Exec(sql::kAdoptPlanMap, db::Params::Of(fingerprint)).empty()) {
-    tx.Exec(sql::kReleaseReason, db::Params::Of(billing::Code(billing::ParkReason::kUnmappedPrice)));
-    tx.Exec(sql::kReapplySubscriptions);
-  }
+  db::Transaction tx(session);
+  if (!tx.Exec(sql::kAdoptPlanMap, db::Params::Of(fingerprint)).empty()) RequestReviewOfAll(tx);
   tx.Commit();
 }
 

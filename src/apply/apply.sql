@@ -67,11 +67,6 @@ WHERE id IN (SELECT id FROM stripe_events
              WHERE customer = ANY ($1::text[]) AND status = 'parked' AND reason = 'unknown_customer'
              FOR UPDATE SKIP LOCKED)
 
--- name: ReleaseReason
--- Everything parked for one reason is due: the plan map may have changed while serve was down.
-UPDATE stripe_events SET next_attempt_at = now()
-WHERE id IN (SELECT id FROM stripe_events WHERE status = 'parked' AND reason = $1 FOR UPDATE SKIP LOCKED)
-
 -- name: RetryEvents
 -- A person asks for another attempt: the named events, or all parked and dead ones when $1 is empty.
 UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now()
@@ -84,14 +79,6 @@ INSERT INTO billing_plan_map AS m (fingerprint) VALUES ($1)
 ON CONFLICT (only_row) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, adopted_at = now()
 WHERE m.fingerprint <> EXCLUDED.fingerprint
 RETURNING fingerprint
-
--- name: ReapplySubscriptions
--- The tier of a subscription's row depends on the plan map, and so does what a feature is worth: the event each row was
--- last set by is applied again.
-UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now(), applied_at = NULL
-WHERE id IN (SELECT last_event_id FROM billing_subscriptions
-             UNION ALL SELECT last_event_id FROM billing_customer_features)
-  AND status = 'applied'
 
 -- name: CountDue
 SELECT count(*) AS due, coalesce(extract(epoch FROM now() - min(received_at)), 0)::bigint AS oldest_s

@@ -6,6 +6,7 @@
 #include "apply/apply_sql.h"
 #include "apply/customers_sql.h"
 #include "billsync/apply/entitlements.h"
+#include "catalog_rows.h"
 #include "credit_note_rows.h"
 #include "customer_links.h"
 #include "discount_rows.h"
@@ -15,6 +16,7 @@
 #include "invoice_totals.h"
 #include "payment_rows.h"
 #include "refund_rows.h"
+#include "schedule_rows.h"
 #include "subscription_rows.h"
 
 namespace billsync::apply {
@@ -69,6 +71,9 @@ class Batch {
     FoldObjects();
     LinkCustomers();
     BatchResult result;
+    // What subscriptions are made from comes first.
+    WriteCatalog(tx_, folded_.prices, folded_.products);
+    WriteSchedules(tx_, folded_.schedules);
     const auto users = WriteSubscriptions(tx_, WithUsers(folded_.subscriptions), options_.plans, outcomes_);
     users_to_revise_.insert(users.begin(), users.end());
     WriteMoney();

@@ -17,6 +17,9 @@ inline constexpr Instant kAsOf{std::chrono::seconds(kAsOfSeconds)};
 // The plan map of fixtures/demo; `batch` is the applier's.
 apply::ApplyOptions DemoOptions(int64_t batch = 256);
 
+// A delivered body: the envelope around data.object, whose members `object` are (without braces).
+std::string EventBody(const std::string& event, const std::string& type, long long created, const std::string& object);
+
 // The parts of a subscription event a test is about.
 struct SubscriptionEvent {
   std::string event = "evt_1";
