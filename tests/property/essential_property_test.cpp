@@ -115,6 +115,22 @@ RC_GTEST_PROP(EssentialEvents, DecideALivedCustomerForEver, ()) {
   CheckLaw(EventUse::kCustomer, CustomerLife().events, AnyNow(), [](const Events& e) { return FoldCustomer(e); });
 }
 
+RC_GTEST_PROP(EssentialEvents, DecideEveryOtherKindOfObjectForEver, ()) {
+  const auto check = [](const char* type, auto fold) {
+    CheckLaw(UseOf(kApiReadType, type), ChaosOf(type, 15), AnyNow(), fold);
+  };
+  check("price", [](const Events& e) { return FoldPrice(e); });
+  check("product", [](const Events& e) { return FoldProduct(e); });
+  check("subscription_schedule", [](const Events& e) { return FoldSchedule(e); });
+  check("charge", [](const Events& e) { return FoldCharge(e); });
+  check("payment_intent", [](const Events& e) { return FoldPaymentIntent(e); });
+  check("invoice_payment", [](const Events& e) { return FoldInvoicePayment(e); });
+  check("refund", [](const Events& e) { return FoldRefund(e); });
+  check("credit_note", [](const Events& e) { return FoldCreditNote(e); });
+  check("discount", [](const Events& e) { return FoldDiscount(e); });
+  check("entitlements.active_entitlement_summary", [](const Events& e) { return FoldActiveEntitlements(e); });
+}
+
 // The newest snapshot that any plan map could ask for: all of its prices are mapped.
 std::string NewestMapped(const FoldedSubscription& folded, const std::set<std::string>& mapped) {
   for (auto at = folded.order.rbegin(); at != folded.order.rend(); ++at) {

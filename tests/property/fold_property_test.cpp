@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "billsync/stripe/merge.h"
+#include "told.h"
 #include "unit/stripe/event_text.h"
 
 namespace billsync::stripe {
@@ -17,23 +18,14 @@ struct Life {
   std::string last_invoice;
 };
 
-std::string Quoted(const std::string& text) {
-  return "\"" + text + "\"";
-}
-
 std::string Snapshot(const std::string& status, const std::string& price, const std::string& invoice, int period) {
-  return Sub(status, R"(,"latest_invoice":)" + Quoted(invoice) + R"(,"items":{"data":[{"id":"si_1","price":{"id":)" +
-                         Quoted(price) + R"(},"current_period_start":)" + std::to_string(period) + "}]}");
+  return Sub(status, R"(,"latest_invoice":)" + Text(invoice) + R"(,"items":{"data":[{"id":"si_1","price":{"id":)" +
+                         Text(price) + R"(},"current_period_start":)" + std::to_string(period) + "}]}");
 }
 
 std::string OldItems(const std::string& price, int period) {
-  return R"("items":{"data":[{"id":"si_1","price":{"id":)" + Quoted(price) + R"(},"current_period_start":)" +
+  return R"("items":{"data":[{"id":"si_1","price":{"id":)" + Text(price) + R"(},"current_period_start":)" +
          std::to_string(period) + "}]}";
-}
-
-// Ids that sort in no relation to time, as Stripe's do.
-std::string RandomId(size_t step) {
-  return "evt_" + std::to_string(*rc::gen::inRange(1000, 9999)) + "_" + std::to_string(step);
 }
 
 // Steps of one live subscription, many in the same second. Every value is new, so that each place in the chain is
@@ -54,7 +46,7 @@ Life LiveSubscription(int steps, bool one_second) {
       period += *rc::gen::inRange(0, 2) * 1000;
     }
     if ((what & 2) != 0) {
-      previous += (previous.empty() ? "" : ",") + std::string(R"("latest_invoice":)") + Quoted(life.last_invoice);
+      previous += (previous.empty() ? "" : ",") + std::string(R"("latest_invoice":)") + Text(life.last_invoice);
       life.last_invoice = "in_" + std::to_string(step);
     }
     life.events.push_back(Event(RandomId(static_cast<size_t>(step)), "customer.subscription.updated", second,
@@ -64,35 +56,13 @@ Life LiveSubscription(int steps, bool one_second) {
   return life;
 }
 
-std::vector<StoredEvent> ShuffledWithDuplicates(std::vector<StoredEvent> events) {
-  const size_t originals = events.size();
-  const int duplicates = *rc::gen::inRange(0, 4);
-  for (int i = 0; i < duplicates; ++i) events.push_back(events[*rc::gen::inRange<size_t>(0, originals)]);
-  for (size_t i = events.size(); i > 1; --i) std::swap(events[i - 1], events[*rc::gen::inRange<size_t>(0, i)]);
-  return events;
-}
-
-// Any set of events at all: statuses, types, stamps and previous attributes without sense.
-std::vector<StoredEvent> Chaos() {
-  const auto count = *rc::gen::inRange<size_t>(1, 9);
-  std::vector<StoredEvent> events;
-  for (size_t i = 0; i < count; ++i) {
-    const std::string type =
-        *rc::gen::element<std::string>("created", "updated", "updated", "updated", "deleted", "paused");
-    const std::string status = *rc::gen::element<std::string>("incomplete", "active", "past_due", "canceled", "unpaid",
-                                                              "incomplete_expired", "trialing");
-    const std::string invoice = *rc::gen::element<std::string>("in_1", "in_2");
-    const std::string previous = *rc::gen::element<std::string>(
-        "", "", R"({"status":"active"})", R"({"status":"past_due"})", R"({"latest_invoice":"in_1"})",
-        R"({"latest_invoice":"in_2","status":"incomplete"})");
-    events.push_back(Event(RandomId(i), "customer.subscription." + type, *rc::gen::inRange(0, 3),
-                           Snapshot(status, "price_1", invoice, *rc::gen::inRange(1, 3)), previous));
-  }
+std::vector<StoredEvent> WithOtherIds(std::vector<StoredEvent> events) {
+  for (auto& event : events) event.id += "_more";
   return events;
 }
 
 RC_GTEST_PROP(FoldLaw, TheSetAloneDecides, ()) {
-  const auto events = Chaos();
+  const auto events = SubscriptionChaos(8);
   const auto folded = FoldSubscription(events);
   RC_ASSERT(folded.has_value());
   RC_ASSERT(*FoldSubscription(ShuffledWithDuplicates(events)) == *folded);
@@ -118,13 +88,9 @@ RC_GTEST_PROP(FoldLaw, ALifeOverManySecondsIsToldInTheOrderItHappened, ()) {
 }
 
 RC_GTEST_PROP(FoldLaw, TheEndIsNeverUndone, ()) {
-  auto events = Chaos();
+  auto events = SubscriptionChaos(8);
   const auto before = FoldSubscription(events);
-  const auto more = Chaos();
-  for (size_t i = 0; i < more.size(); ++i) {
-    events.push_back(more[i]);
-    events.back().id += "_more";
-  }
+  for (const auto& event : WithOtherIds(SubscriptionChaos(8))) events.push_back(event);
   const auto after = FoldSubscription(ShuffledWithDuplicates(events));
   RC_PRE(before->deleted);
   RC_ASSERT(after->deleted);
@@ -137,25 +103,10 @@ int Rank(const std::string& status) {
   return status == "uncollectible" ? 2 : 3;
 }
 
-std::vector<StoredEvent> InvoiceChaos(const std::string& suffix) {
-  const auto count = *rc::gen::inRange<size_t>(1, 8);
-  std::vector<StoredEvent> events;
-  for (size_t i = 0; i < count; ++i) {
-    const std::string status = *rc::gen::element<std::string>("draft", "open", "uncollectible", "paid");
-    const std::string type =
-        *rc::gen::element<std::string>("created", "updated", "finalized", "paid", "payment_failed");
-    const auto finalized = *rc::gen::element<std::string>("null", "7");
-    events.push_back(Event(RandomId(i) + suffix, "invoice." + type, *rc::gen::inRange(0, 3),
-                           Inv(status, R"(,"attempt_count":)" + std::to_string(*rc::gen::inRange(0, 4)) +
-                                           R"(,"status_transitions":{"finalized_at":)" + finalized + "}")));
-  }
-  return events;
-}
-
 RC_GTEST_PROP(FoldLaw, AnInvoiceOnlyEverClimbs, ()) {
-  auto events = InvoiceChaos("");
+  auto events = InvoiceChaos(8);
   const auto before = FoldInvoice(events);
-  for (const auto& event : InvoiceChaos("_more")) events.push_back(event);
+  for (const auto& event : WithOtherIds(InvoiceChaos(8))) events.push_back(event);
   const auto after = FoldInvoice(ShuffledWithDuplicates(events));
   RC_ASSERT(Rank(*after->current.status) >= Rank(*before->current.status));
   RC_ASSERT(after->current.attempt_count >= before->current.attempt_count);
@@ -163,7 +114,7 @@ RC_GTEST_PROP(FoldLaw, AnInvoiceOnlyEverClimbs, ()) {
 }
 
 RC_GTEST_PROP(FoldLaw, AnInvoiceIsDecidedByTheSetAlone, ()) {
-  const auto events = InvoiceChaos("");
+  const auto events = InvoiceChaos(8);
   RC_ASSERT(*FoldInvoice(ShuffledWithDuplicates(events)) == *FoldInvoice(events));
 }
 

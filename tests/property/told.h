@@ -35,9 +35,11 @@ Told InvoiceLife(bool mixed);
 Told CustomerLife();
 
 // Any set of up to `most` events at all: statuses, types, stamps, lists and previous attributes without sense.
-std::vector<StoredEvent> SubscriptionChaos(size_t most, const std::string& id_suffix = "");
-std::vector<StoredEvent> InvoiceChaos(size_t most, const std::string& id_suffix = "");
-std::vector<StoredEvent> CustomerChaos(size_t most, const std::string& id_suffix = "");
+std::vector<StoredEvent> SubscriptionChaos(size_t most);
+std::vector<StoredEvent> InvoiceChaos(size_t most);
+std::vector<StoredEvent> CustomerChaos(size_t most);
+// The same of any other kind of object, by Stripe's name of it.
+std::vector<StoredEvent> ChaosOf(const std::string& object_type, size_t most);
 
 // Ids that sort in no relation to time, as Stripe's do.
 std::string RandomId(size_t step);
