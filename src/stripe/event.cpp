@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "billsync/stripe/active_entitlements.h"
+
 namespace billsync::stripe {
 namespace {
 
@@ -65,6 +67,9 @@ void ReadSnapshotObject(JsonValue object, IdReader& ids, EventEnvelope& envelope
   }
   envelope.customer = ids.Reference(object.Find("customer"));
   if (!envelope.customer) envelope.customer = ids.Reference(object.Find("customer_account"));
+  if (envelope.object_type == kActiveEntitlementsType && envelope.customer) {
+    envelope.object_id = EntitlementsObjectId(*envelope.customer);
+  }
 }
 
 void ReadRelatedObject(JsonValue related, IdReader& ids, EventEnvelope& envelope) {

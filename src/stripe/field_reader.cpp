@@ -55,9 +55,9 @@ std::optional<std::int64_t> FieldReader::Int(std::string_view key) {
   return number;
 }
 
-bool FieldReader::Flag(std::string_view key) {
+bool FieldReader::Flag(std::string_view key, bool missing) {
   const JsonValue value = object_.Find(key);
-  if (value.IsNull()) return false;
+  if (value.IsNull()) return missing;
   const auto flag = value.Bool();
   if (!flag) Fault(key, "is not true or false");
   return flag.value_or(false);
@@ -78,6 +78,11 @@ std::optional<std::string> FieldReader::Decimal(std::string_view key) {
   return text;
 }
 
+std::optional<std::string> FieldReader::Number(std::string_view key) {
+  if (auto number = object_.Find(key).NumberText()) return number;
+  return Decimal(key);
+}
+
 std::optional<std::string> FieldReader::Reference(std::string_view key) {
   if (object_.Find(key).IsObject()) {
     auto id = Child(key).RequiredText("id");
@@ -85,6 +90,11 @@ std::optional<std::string> FieldReader::Reference(std::string_view key) {
   }
   auto text = Text(key);
   return text && text->empty() ? std::nullopt : text;
+}
+
+std::optional<std::string> FieldReader::FirstReference(std::string_view key, std::string_view fallback) {
+  auto reference = Reference(key);
+  return reference ? reference : Reference(fallback);
 }
 
 std::map<std::string, std::string> FieldReader::TextMap(std::string_view key) {
@@ -98,6 +108,16 @@ std::map<std::string, std::string> FieldReader::TextMap(std::string_view key) {
 
 FieldReader FieldReader::Child(std::string_view key) const {
   return {object_.Find(key), std::string(path_).append(".").append(key), fault_};
+}
+
+std::vector<FieldReader> FieldReader::List(std::string_view key) const {
+  const JsonValue list = object_.Find(key);
+  if (!list.IsNull() && !list.IsArray()) Fault(key, "is not an array");
+  std::vector<FieldReader> readers;
+  for (const JsonValue element : list.Elements()) {
+    readers.push_back(Element(key, readers.size(), element));
+  }
+  return readers;
 }
 
 FieldReader FieldReader::Element(std::string_view key, size_t index, JsonValue element) const {

@@ -1,4 +1,24 @@
-// What the folds of all objects share: reading the set, putting it in order, inheriting values.
+// What the folds of all objects share: reading the set, putting it in order, completing the winner.
+//
+// A new kind of object is a decoder, its use in event_use.h, and this:
+//
+//   const Rules<Refund>& RefundRules() {
+//     static const Rules<Refund> rules{
+//         .use = EventUse::kRefund,
+//         .decode = DecodeRefund,
+//         .id = [](const Refund& r) { return r.id; },
+//         // Left out is what the kind does not have: .terminal, .ended, .status_rank, .progress
+//         .columns = {Newest("charge", &Refund::charge), Newest("created", &Refund::created)},
+//     };
+//     return rules;
+//   }
+//
+//   FoldResult<Folded<Refund>> FoldRefund(std::span<const StoredEvent> events) {
+//     return FoldBy<Folded<Refund>>(events, RefundRules());
+//   }
+//
+// A member belongs into `columns` if a newer snapshot without it does not mean that it is gone: it is set once and
+// stays, or some API versions leave it out. A member that Stripe may empty (cancel_at) must not be there.
 #pragma once
 
 #include <algorithm>
@@ -13,19 +33,26 @@
 
 #include "billsync/stripe/event_use.h"
 #include "billsync/stripe/merge.h"
+#include "column.h"
 #include "order.h"
 
 namespace billsync::stripe {
 
-// How one kind of object is read and ranked.
+// How one kind of object is read, ranked and completed.
 template <typename T>
 struct Rules {
-  EventUse use;
-  std::function<tl::expected<T, std::string>(JsonValue)> decode;
-  std::function<std::string(const T&)> id;  // of the object; empty makes the event unreadable
-  std::function<bool(const T&)> terminal;
-  std::function<int(const T&)> status_rank;
-  std::function<std::array<std::int64_t, 2>(const T&)> progress;
+  EventUse use = EventUse::kIgnored;
+  std::function<tl::expected<T, std::string>(JsonValue)> decode = {};
+  std::function<std::string(const T&)> id = {};  // of the object; empty makes the event unreadable
+  // The state can never be left: such a snapshot is above all others, whatever its stamp.
+  std::function<bool(const T&)> terminal = {};
+  // Stripe has ended or removed the object, as a *.deleted event says of itself. Must be terminal too.
+  std::function<bool(const T&)> ended = {};
+  // A higher one cannot be followed by a lower one.
+  std::function<int(const T&)> status_rank = {};
+  // Numbers that only grow, compared in turn where previous_attributes do not order a second.
+  std::function<std::array<std::int64_t, 2>(const T&)> progress = {};
+  std::vector<Column<T>> columns = {};
 };
 
 // One readable event of the set.
@@ -114,19 +141,21 @@ template <typename T>
 std::vector<Candidate> Candidates(const std::vector<Reading<T>>& readings, const Rules<T>& rules) {
   std::vector<Candidate> candidates;
   for (const auto& reading : readings) {
-    candidates.push_back({.event_id = reading.event->id,
-                          .terminal = IsDeletion(*reading.event) || rules.terminal(reading.snapshot),
-                          .creation = IsCreation(*reading.event),
-                          .status_rank = rules.status_rank(reading.snapshot),
-                          .created = reading.event->created,
-                          .api_read = reading.event->type == kApiReadType,
-                          .link = reading.link,
-                          .progress = rules.progress(reading.snapshot)});
+    const T& snapshot = reading.snapshot;
+    Candidate candidate{.event_id = reading.event->id,
+                        .terminal = IsDeletion(*reading.event) || (rules.terminal && rules.terminal(snapshot)),
+                        .creation = IsCreation(*reading.event),
+                        .created = reading.event->created,
+                        .api_read = reading.event->type == kApiReadType,
+                        .link = reading.link};
+    if (rules.status_rank) candidate.status_rank = rules.status_rank(snapshot);
+    if (rules.progress) candidate.progress = rules.progress(snapshot);
+    candidates.push_back(candidate);
   }
   return candidates;
 }
 
-// Reads, orders and takes the winner's snapshot as `current`. F is a Folded<T>.
+// Reads, orders, and completes the winner's snapshot. F is a Folded<T>.
 template <typename F, typename T>
 FoldResult<F> FoldBy(std::span<const StoredEvent> events, const Rules<T>& rules) {
   auto readings = ReadAll(events, rules);
@@ -135,7 +164,7 @@ FoldResult<F> FoldBy(std::span<const StoredEvent> events, const Rules<T>& rules)
   F folded;
   for (const auto& placement : ordering.placements) {
     const auto& [event, document, link, snapshot] = readings.readable[placement.candidate];
-    folded.deleted |= IsDeletion(*event);
+    folded.deleted |= IsDeletion(*event) || (rules.ended && rules.ended(snapshot));
     folded.order.push_back({event->id, event->type, event->created, placement.above_previous, snapshot});
   }
   folded.current = folded.order.back().snapshot;
@@ -143,38 +172,8 @@ FoldResult<F> FoldBy(std::span<const StoredEvent> events, const Rules<T>& rules)
                                      [&](size_t rival) { return readings.readable[rival].snapshot != folded.current; });
   folded.unreadable = std::move(readings.unreadable);
   folded.ignored = std::move(readings.ignored);
+  TakeColumns(folded, rules.columns);
   return folded;
-}
-
-inline bool HasValue(const auto& value) {
-  if constexpr (requires { value.has_value(); }) {
-    return value.has_value();
-  } else {
-    return !value.empty();
-  }
-}
-
-// Where the winner has no value for `member`, takes it from the newest event that has one.
-template <typename T, typename V>
-void Inherit(Folded<T>& folded, std::string_view column, V T::*member) {
-  if (HasValue(folded.current.*member)) return;
-  const auto from = std::find_if(folded.order.rbegin(), folded.order.rend(),
-                                 [&](const Ordered<T>& ordered) { return HasValue(ordered.snapshot.*member); });
-  if (from == folded.order.rend()) return;
-  folded.current.*member = from->snapshot.*member;
-  folded.origins.push_back({std::string(column), from->event_id});
-}
-
-// Takes for `member` the value of the snapshot that `rank` ranks highest, the newest of equals.
-template <typename T, typename V, typename Rank>
-void TakeHighest(Folded<T>& folded, std::string_view column, V T::*member, Rank rank) {
-  const Ordered<T>* highest = &folded.order.back();
-  for (auto at = folded.order.rbegin(); at != folded.order.rend(); ++at) {
-    if (rank(at->snapshot) > rank(highest->snapshot)) highest = &*at;
-  }
-  if (highest == &folded.order.back()) return;
-  folded.current.*member = highest->snapshot.*member;
-  folded.origins.push_back({std::string(column), highest->event_id});
 }
 
 }  // namespace billsync::stripe

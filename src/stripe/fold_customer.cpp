@@ -3,29 +3,26 @@
 namespace billsync::stripe {
 namespace {
 
-Rules<Customer> CustomerRules() {
-  return {
+const Rules<Customer>& CustomerRules() {
+  static const Rules<Customer> rules{
       .use = EventUse::kCustomer,
       .decode = DecodeCustomer,
       .id = [](const Customer& c) { return c.id; },
       .terminal = [](const Customer& c) { return c.deleted; },
-      .status_rank = [](const Customer&) { return 0; },
-      .progress = [](const Customer&) { return std::array<std::int64_t, 2>{}; },
+      .ended = [](const Customer& c) { return c.deleted; },
+      .columns = {Newest("created", &Customer::created), Newest("email", &Customer::email),
+                  // An API read of a deleted customer says nothing but that.
+                  OnlyWhen([](const Folded<Customer>& f) { return f.deleted; },
+                           Newest("metadata", &Customer::metadata))},
   };
+  return rules;
 }
 
 }  // namespace
 
 FoldResult<FoldedCustomer> FoldCustomer(std::span<const StoredEvent> events) {
   auto result = FoldBy<FoldedCustomer>(events, CustomerRules());
-  if (!result) return result;
-  FoldedCustomer& folded = *result;
-  folded.deleted |= folded.current.deleted;
-  folded.current.deleted = folded.deleted;
-  Inherit(folded, "created", &Customer::created);
-  Inherit(folded, "email", &Customer::email);
-  // An API read of a deleted customer says nothing but that.
-  if (folded.deleted) Inherit(folded, "metadata", &Customer::metadata);
+  if (result) result->current.deleted = result->deleted;
   return result;
 }
 

@@ -14,12 +14,43 @@ int StatusRank(const Invoice& invoice) {
 }
 
 // Older versions give drafts a provisional number.
-bool HasFinalNumber(const Invoice& invoice) {
-  return invoice.number && !invoice.number->ends_with("-DRAFT");
+int NumberRank(const Invoice& invoice) {
+  if (!invoice.number) return 0;
+  return invoice.number->ends_with("-DRAFT") ? 1 : 2;
 }
 
-Rules<Invoice> InvoiceRules() {
+std::vector<Column<Invoice>> InvoiceColumns() {
   return {
+      Newest("customer", &Invoice::customer),
+      Newest("subscription", &Invoice::subscription),
+      Highest("status", &Invoice::status, StatusRank),
+      Newest("currency", &Invoice::currency),
+      Newest("total", &Invoice::total),
+      Newest("amount_due", &Invoice::amount_due),
+      Newest("amount_paid", &Invoice::amount_paid),
+      Newest("amount_remaining", &Invoice::amount_remaining),
+      Newest("pre_payment_credit_notes_amount", &Invoice::pre_payment_credit_notes_amount),
+      Newest("post_payment_credit_notes_amount", &Invoice::post_payment_credit_notes_amount),
+      Highest("number", &Invoice::number, NumberRank),
+      Newest("billing_reason", &Invoice::billing_reason),
+      Newest("hosted_invoice_url", &Invoice::hosted_invoice_url),
+      Newest("collection_method", &Invoice::collection_method),
+      Newest("created", &Invoice::created),
+      Newest("period_start", &Invoice::period_start),
+      Newest("period_end", &Invoice::period_end),
+      Newest("service_period_start", &Invoice::service_period_start),
+      Newest("service_period_end", &Invoice::service_period_end),
+      Newest("finalized_at", &Invoice::finalized_at),
+      Newest("paid_at", &Invoice::paid_at),
+      Newest("voided_at", &Invoice::voided_at),
+      Newest("marked_uncollectible_at", &Invoice::marked_uncollectible_at),
+      Highest("attempt_count", &Invoice::attempt_count, &Invoice::attempt_count),
+      Highest("attempted", &Invoice::attempted, &Invoice::attempted),
+  };
+}
+
+const Rules<Invoice>& InvoiceRules() {
+  static const Rules<Invoice> rules{
       .use = EventUse::kInvoice,
       .decode = DecodeInvoice,
       .id = [](const Invoice& i) { return IsPreview(i) ? std::string() : *i.id; },
@@ -29,46 +60,15 @@ Rules<Invoice> InvoiceRules() {
           [](const Invoice& i) {
             return std::array<std::int64_t, 2>{i.amount_paid.value_or(0), i.attempt_count};
           },
+      .columns = InvoiceColumns(),
   };
-}
-
-void InheritColumns(FoldedInvoice& folded) {
-  Inherit(folded, "customer", &Invoice::customer);
-  Inherit(folded, "subscription", &Invoice::subscription);
-  Inherit(folded, "currency", &Invoice::currency);
-  Inherit(folded, "total", &Invoice::total);
-  Inherit(folded, "amount_due", &Invoice::amount_due);
-  Inherit(folded, "amount_paid", &Invoice::amount_paid);
-  Inherit(folded, "amount_remaining", &Invoice::amount_remaining);
-  Inherit(folded, "pre_payment_credit_notes_amount", &Invoice::pre_payment_credit_notes_amount);
-  Inherit(folded, "post_payment_credit_notes_amount", &Invoice::post_payment_credit_notes_amount);
-  Inherit(folded, "number", &Invoice::number);
-  Inherit(folded, "billing_reason", &Invoice::billing_reason);
-  Inherit(folded, "hosted_invoice_url", &Invoice::hosted_invoice_url);
-  Inherit(folded, "collection_method", &Invoice::collection_method);
-  Inherit(folded, "created", &Invoice::created);
-  Inherit(folded, "period_start", &Invoice::period_start);
-  Inherit(folded, "period_end", &Invoice::period_end);
-  Inherit(folded, "service_period_start", &Invoice::service_period_start);
-  Inherit(folded, "service_period_end", &Invoice::service_period_end);
-  Inherit(folded, "finalized_at", &Invoice::finalized_at);
-  Inherit(folded, "paid_at", &Invoice::paid_at);
-  Inherit(folded, "voided_at", &Invoice::voided_at);
-  Inherit(folded, "marked_uncollectible_at", &Invoice::marked_uncollectible_at);
+  return rules;
 }
 
 }  // namespace
 
 FoldResult<FoldedInvoice> FoldInvoice(std::span<const StoredEvent> events) {
-  auto result = FoldBy<FoldedInvoice>(events, InvoiceRules());
-  if (!result) return result;
-  FoldedInvoice& folded = *result;
-  InheritColumns(folded);
-  TakeHighest(folded, "status", &Invoice::status, StatusRank);
-  TakeHighest(folded, "number", &Invoice::number, HasFinalNumber);
-  TakeHighest(folded, "attempt_count", &Invoice::attempt_count, [](const Invoice& i) { return i.attempt_count; });
-  TakeHighest(folded, "attempted", &Invoice::attempted, [](const Invoice& i) { return i.attempted; });
-  return result;
+  return FoldBy<FoldedInvoice>(events, InvoiceRules());
 }
 
 }  // namespace billsync::stripe

@@ -14,19 +14,45 @@ std::int64_t PeriodStart(const Subscription& subscription) {
   return latest;
 }
 
-Rules<Subscription> SubscriptionRules() {
+bool IsOver(const Subscription& subscription) {
+  return IsTerminalSubscriptionStatus(subscription.status);
+}
+
+std::vector<Column<Subscription>> SubscriptionColumns() {
   return {
+      Newest("customer", &Subscription::customer),
+      Newest("currency", &Subscription::currency),
+      Newest("created", &Subscription::created),
+      Newest("start_date", &Subscription::start_date),
+      Newest("items", &Subscription::items),
+      Newest("period_start", &Subscription::period_start),
+      Newest("period_end", &Subscription::period_end),
+      Newest("billing_cycle_anchor", &Subscription::billing_cycle_anchor),
+      Newest("ended_at", &Subscription::ended_at),
+      Newest("latest_invoice", &Subscription::latest_invoice),
+      Newest("collection_method", &Subscription::collection_method),
+      // Once it is over a cancellation cannot be taken back any more.
+      OnlyWhen([](const Folded<Subscription>& f) { return IsOver(f.current); },
+               Newest("canceled_at", &Subscription::canceled_at)),
+  };
+}
+
+const Rules<Subscription>& SubscriptionRules() {
+  static const Rules<Subscription> rules{
       .use = EventUse::kSubscription,
       .decode = DecodeSubscription,
       .id = [](const Subscription& s) { return s.id; },
-      .terminal = [](const Subscription& s) { return IsTerminalSubscriptionStatus(s.status); },
+      .terminal = IsOver,
+      .ended = IsOver,
       // incomplete is left once and never entered again; all other live states can follow each other.
       .status_rank = [](const Subscription& s) { return s.status == "incomplete" ? 0 : 1; },
       .progress =
           [](const Subscription& s) {
             return std::array<std::int64_t, 2>{PeriodStart(s), 0};
           },
+      .columns = SubscriptionColumns(),
   };
+  return rules;
 }
 
 // The start of the unbroken past_due stretch that the order ends with.
@@ -44,24 +70,7 @@ FoldResult<FoldedSubscription> FoldSubscription(std::span<const StoredEvent> eve
   auto result = FoldBy<FoldedSubscription>(events, SubscriptionRules());
   if (!result) return result;
   FoldedSubscription& folded = *result;
-  Inherit(folded, "customer", &Subscription::customer);
-  Inherit(folded, "currency", &Subscription::currency);
-  Inherit(folded, "created", &Subscription::created);
-  Inherit(folded, "start_date", &Subscription::start_date);
-  Inherit(folded, "items", &Subscription::items);
-  Inherit(folded, "period_start", &Subscription::period_start);
-  Inherit(folded, "period_end", &Subscription::period_end);
-  Inherit(folded, "billing_cycle_anchor", &Subscription::billing_cycle_anchor);
-  Inherit(folded, "ended_at", &Subscription::ended_at);
-  Inherit(folded, "latest_invoice", &Subscription::latest_invoice);
-  Inherit(folded, "collection_method", &Subscription::collection_method);
-  if (IsTerminalSubscriptionStatus(folded.current.status)) {
-    folded.deleted = true;
-    // Once it is over a cancellation cannot be taken back any more.
-    Inherit(folded, "canceled_at", &Subscription::canceled_at);
-  } else if (folded.deleted) {
-    folded.current.status = "canceled";
-  }
+  if (folded.deleted && !IsOver(folded.current)) folded.current.status = "canceled";
   folded.past_due_since = folded.deleted ? std::nullopt : PastDueSince(folded.order);
   return result;
 }

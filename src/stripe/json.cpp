@@ -1,5 +1,7 @@
 #include "billsync/stripe/json.h"
 
+#include <array>
+#include <charconv>
 #include <stdexcept>
 
 // The only file that includes RapidJSON in this library. A wrong-type access is a bug of ours and must throw, not read
@@ -186,6 +188,16 @@ std::optional<std::int64_t> JsonValue::Int64() const {
 std::optional<bool> JsonValue::Bool() const {
   if (IsMissing() || !Node(node_).IsBool()) return std::nullopt;
   return Node(node_).GetBool();
+}
+
+std::optional<std::string> JsonValue::NumberText() const {
+  if (IsMissing() || !Node(node_).IsNumber()) return std::nullopt;
+  const auto& number = Node(node_);
+  if (number.IsInt64()) return std::to_string(number.GetInt64());
+  // Every finite double fits: a sign, 309 digits, or 0. and 1,074 places.
+  std::array<char, 1088> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number.GetDouble(), std::chars_format::fixed);
+  return std::string(text.data(), end.ptr);
 }
 
 std::vector<JsonValue> JsonValue::Elements() const {

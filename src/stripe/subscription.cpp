@@ -3,52 +3,17 @@
 #include <algorithm>
 
 #include "field_reader.h"
+#include "price_reader.h"
 
 namespace billsync::stripe {
 namespace {
-
-Price DecodePrice(FieldReader price) {
-  Price decoded;
-  decoded.id = price.RequiredText("id");
-  decoded.product = price.Reference("product");
-  decoded.currency = price.Text("currency");
-  decoded.unit_amount = price.Int("unit_amount");
-  decoded.unit_amount_decimal = price.Decimal("unit_amount_decimal");
-  decoded.lookup_key = price.Text("lookup_key");
-  decoded.tiered = price.Text("billing_scheme") == "tiered";
-  FieldReader recurring = price.Child("recurring");
-  decoded.metered = recurring.Text("usage_type") == "metered";
-  decoded.interval = recurring.Text("interval");
-  decoded.interval_count = recurring.Int("interval_count").value_or(1);
-  decoded.plan_tier = price.Child("metadata").Text("plan_tier");
-  if (!decoded.plan_tier && price.Raw("product").IsObject()) {
-    decoded.plan_tier = price.Child("product").Child("metadata").Text("plan_tier");
-  }
-  return decoded;
-}
-
-// A legacy plan: the same facts under older names.
-Price DecodePlan(FieldReader plan) {
-  Price decoded;
-  decoded.id = plan.RequiredText("id");
-  decoded.product = plan.Reference("product");
-  decoded.currency = plan.Text("currency");
-  decoded.unit_amount = plan.Int("amount");
-  decoded.unit_amount_decimal = plan.Decimal("amount_decimal");
-  decoded.interval = plan.Text("interval");
-  decoded.interval_count = plan.Int("interval_count").value_or(1);
-  decoded.metered = plan.Text("usage_type") == "metered";
-  decoded.tiered = plan.Text("billing_scheme") == "tiered";
-  decoded.plan_tier = plan.Child("metadata").Text("plan_tier");
-  return decoded;
-}
 
 SubscriptionItem DecodeItem(FieldReader item) {
   SubscriptionItem decoded;
   decoded.id = item.RequiredText("id");
   decoded.quantity = item.Int("quantity");
   const bool legacy = item.Raw("price").IsNull() && item.Raw("plan").IsObject();
-  decoded.price = legacy ? DecodePlan(item.Child("plan")) : DecodePrice(item.Child("price"));
+  decoded.price = legacy ? ReadPlan(item.Child("plan")) : ReadPrice(item.Child("price"));
   decoded.period_start = item.Time("current_period_start");
   decoded.period_end = item.Time("current_period_end");
   return decoded;
@@ -64,7 +29,7 @@ std::vector<SubscriptionItem> DecodeItems(FieldReader& subscription) {
   if (items.empty() && subscription.Raw("plan").IsObject()) {
     SubscriptionItem item;
     item.quantity = subscription.Int("quantity");
-    item.price = DecodePlan(subscription.Child("plan"));
+    item.price = ReadPlan(subscription.Child("plan"));
     items.push_back(std::move(item));
   }
   std::sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.id < b.id; });

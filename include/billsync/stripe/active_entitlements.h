@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -18,6 +19,13 @@ struct ActiveEntitlements {
 
   bool operator==(const ActiveEntitlements&) const = default;
 };
+
+// What data.object.object says of such a summary.
+inline constexpr std::string_view kActiveEntitlementsType = "entitlements.active_entitlement_summary";
+
+// The id under which the summaries of a customer are stored and folded: "entitlements:cus_…". Stripe's own ids hold no
+// colon.
+std::string EntitlementsObjectId(std::string_view customer);
 
 // Reads data.object; as DecodeSubscription.
 tl::expected<ActiveEntitlements, std::string> DecodeActiveEntitlements(JsonValue object);

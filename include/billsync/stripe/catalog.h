@@ -1,7 +1,6 @@
 // Prices and products of Stripe's catalog as their own events show them, the same from every API version.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
@@ -18,6 +17,7 @@ struct CatalogPrice {
   std::optional<std::string> nickname;
   bool active = true;
   std::optional<Instant> created;
+  bool deleted = false;  // {"id", "deleted": true} is all that an API read of a deleted price says
   bool livemode = false;
 
   bool operator==(const CatalogPrice&) const = default;
@@ -30,6 +30,7 @@ struct Product {
   std::optional<std::string> plan_tier;  // metadata.plan_tier
   bool active = true;
   std::optional<Instant> created;
+  bool deleted = false;  // as of a price
   bool livemode = false;
 
   bool operator==(const Product&) const = default;

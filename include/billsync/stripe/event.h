@@ -16,9 +16,11 @@ inline constexpr size_t kMaxIdBytes = 255;
 
 struct EventEnvelope {
   std::string id;
-  std::string type;                        // "invoice.paid"; thin events carry a prefix: "v1.invoice.paid"
-  std::string object_type;                 // data.object.object or related_object.type; empty when there is none
-  std::optional<std::string> object_id;    // none for previews (invoice.upcoming) and summaries
+  std::string type;         // "invoice.paid"; thin events carry a prefix: "v1.invoice.paid"
+  std::string object_type;  // data.object.object or related_object.type; empty when there is none
+  // None for previews (invoice.upcoming). A summary of entitlements has no id of its own: EntitlementsObjectId() of its
+  // customer.
+  std::optional<std::string> object_id;
   std::optional<std::string> customer;     // whose event it is; a customer object's own id; else customer_account
   std::optional<std::string> api_version;  // version `data` is rendered in; never decides how we decode
   Instant created;                         // whole seconds for snapshot events; ties are normal

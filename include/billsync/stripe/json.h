@@ -42,6 +42,9 @@ class JsonValue {
   std::optional<std::string_view> Text() const;
   std::optional<std::int64_t> Int64() const;
   std::optional<bool> Bool() const;
+  // A number in the shortest decimal notation that means it, without exponent: "12.5". What is no 64-bit integer has
+  // been through a double: good for percentages, not for money.
+  std::optional<std::string> NumberText() const;
 
   // Elements of an array, members of an object; empty for any other value.
   std::vector<JsonValue> Elements() const;

@@ -47,7 +47,7 @@ struct PaymentIntent {
 struct InvoicePayment {
   std::string id;
   std::optional<std::string> invoice;
-  std::optional<std::string> payment_intent;  // one of the two, by payment.type
+  std::optional<std::string> payment_intent;  // one of the two; none of a payment recorded outside of Stripe
   std::optional<std::string> charge;
   std::optional<std::string> currency;
   std::optional<std::int64_t> amount_paid;
@@ -82,8 +82,8 @@ struct CreditNote {
   std::optional<std::string> customer;
   std::optional<std::string> currency;
   std::optional<std::int64_t> amount;               // including tax
-  std::optional<std::int64_t> pre_payment_amount;   // since basil
-  std::optional<std::int64_t> post_payment_amount;  // since basil
+  std::optional<std::int64_t> pre_payment_amount;   // of it, what lowered the amount due
+  std::optional<std::int64_t> post_payment_amount;  // of it, what was given back; before basil `type` tells both
   std::optional<std::string> status;                // issued, void
   std::optional<std::string> type;                  // pre_payment, post_payment, mixed
   std::optional<std::string> number;

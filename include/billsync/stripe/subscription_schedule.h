@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -23,7 +24,7 @@ struct SchedulePhaseItem {
 struct SchedulePhase {
   std::optional<Instant> start;
   std::optional<Instant> end;
-  std::vector<SchedulePhaseItem> items;
+  std::vector<SchedulePhaseItem> items;  // by price: Stripe's order means nothing
 
   bool operator==(const SchedulePhase&) const = default;
 };
@@ -44,10 +45,14 @@ struct SubscriptionSchedule {
   bool operator==(const SubscriptionSchedule&) const = default;
 };
 
+// Final for Stripe: completed, released, canceled.
+bool IsEndedSchedule(std::string_view status);
+
 // Reads data.object; as DecodeSubscription.
 tl::expected<SubscriptionSchedule, std::string> DecodeSubscriptionSchedule(JsonValue object);
 
-// The phase that follows the current one, while the schedule is active; none when nothing more is planned. Pure.
+// The phase that follows the current one, while the schedule is active; none when nothing more is planned. What happens
+// after the last phase is `end_behavior`. Pure.
 std::optional<SchedulePhase> NextPhase(const SubscriptionSchedule& schedule);
 
 }  // namespace billsync::stripe
