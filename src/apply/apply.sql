@@ -32,7 +32,7 @@ ORDER BY n
 
 -- name: ReadObjectEvents
 -- Every event of the objects, whatever became of it; the fold needs the whole set. Index stripe_events_object.
-SELECT id, type, object_id, created, payload
+SELECT id, type, coalesce(object_type, '') AS object_type, object_id, created, payload
 FROM stripe_events
 WHERE object_id = ANY ($1::text[]) AND status <> 'ignored'
 ORDER BY object_id, created, id

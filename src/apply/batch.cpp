@@ -6,10 +6,9 @@
 #include "apply/apply_sql.h"
 #include "apply/customers_sql.h"
 #include "billsync/apply/entitlements.h"
-#include "billsync/stripe/checkout_session.h"
 #include "customer_links.h"
+#include "folded_objects.h"
 #include "invoice_rows.h"
-#include "outcomes.h"
 #include "subscription_rows.h"
 
 namespace billsync::apply {
@@ -18,13 +17,6 @@ namespace {
 using billing::IgnoreReason;
 using billing::ParkReason;
 using stripe::EventUse;
-
-// The events claimed for one object, and all that is stored of it.
-struct Object {
-  EventUse use = EventUse::kIgnored;
-  std::vector<const ClaimedEvent*> claimed;
-  std::vector<stripe::StoredEvent> events;
-};
 
 class Batch {
  public:
@@ -50,8 +42,8 @@ class Batch {
     FoldObjects();
     LinkCustomers();
     BatchResult result;
-    const auto users = WriteSubscriptions(tx_, WithUsers(subscriptions_), options_.plans, outcomes_);
-    WriteInvoices(tx_, WithUsers(invoices_), outcomes_);
+    const auto users = WriteSubscriptions(tx_, WithUsers(folded_.subscriptions), options_.plans, outcomes_);
+    WriteInvoices(tx_, WithUsers(folded_.invoices), outcomes_);
     result.plan_changes = ReviseEntitlements(tx_, users, options_.plans, options_.policy, now_);
     result.claimed = claimed_.size();
     result.by_status = outcomes_.Write(tx_, claimed_);
@@ -77,16 +69,15 @@ class Batch {
       } else if (event.object_id.empty()) {
         outcomes_.Ignore(event.id, IgnoreReason::kNoObjectId);
       } else {
-        objects_[event.object_id].use = event.use;
-        objects_[event.object_id].claimed.push_back(&event);
+        objects_[{event.use, event.object_id}].claimed.push_back(&event);
       }
     }
   }
 
   void LockKeys() {
     std::set<std::string> keys;
-    for (const auto& [id, object] : objects_) {
-      keys.insert(id);
+    for (const auto& [key, object] : objects_) {
+      keys.insert(key.id);
       for (const auto* event : object.claimed) {
         if (!event->customer.empty()) keys.insert(event->customer);
       }
@@ -95,103 +86,37 @@ class Batch {
   }
 
   void ReadEvents() {
-    std::vector<std::string> ids;
-    for (const auto& [id, unused] : objects_) ids.push_back(id);
+    std::set<std::string> ids;
+    for (const auto& [key, unused] : objects_) ids.insert(key.id);
     if (ids.empty()) return;
-    for (const db::Row row : tx_.Exec(sql::kReadObjectEvents, db::Params::Of(ids))) {
-      objects_[row.Text("object_id")].events.push_back(
-          {row.Text("id"), row.Text("type"), row.At("created"), row.Text("payload")});
+    const auto rows =
+        tx_.Exec(sql::kReadObjectEvents, db::Params::Of(std::vector<std::string>(ids.begin(), ids.end())));
+    for (const db::Row row : rows) {
+      const auto use = stripe::UseOf(row.View("type"), row.View("object_type"));
+      const auto object = objects_.find({use, row.Text("object_id")});
+      if (object == objects_.end()) continue;
+      object->second.events.push_back({row.Text("id"), row.Text("type"), row.At("created"), row.Text("payload")});
     }
   }
 
   void FoldObjects() {
-    for (auto& [id, object] : objects_) {
-      switch (object.use) {
-        case EventUse::kSubscription:
-          if (auto fold = stripe::FoldSubscription(object.events)) {
-            ParkUnreadable(object, fold->unreadable);
-            subscriptions_.push_back({std::move(*fold), object.claimed, ""});
-          } else {
-            ParkUnreadable(object, fold.error());
-          }
-          break;
-        case EventUse::kInvoice:
-          if (auto fold = stripe::FoldInvoice(object.events)) {
-            ParkUnreadable(object, fold->unreadable);
-            invoices_.push_back({std::move(*fold), object.claimed, ""});
-          } else {
-            ParkUnreadable(object, fold.error());
-          }
-          break;
-        case EventUse::kCustomer:
-          if (auto fold = stripe::FoldCustomer(object.events)) {
-            ParkUnreadable(object, fold->unreadable);
-            customers_.push_back(std::move(*fold));
-          } else {
-            ParkUnreadable(object, fold.error());
-          }
-          break;
-        case EventUse::kCheckoutSession:
-          ReadSessions(object);
-          break;
-        case EventUse::kPrice:
-        case EventUse::kProduct:
-        case EventUse::kSchedule:
-        case EventUse::kCharge:
-        case EventUse::kPaymentIntent:
-        case EventUse::kInvoicePayment:
-        case EventUse::kRefund:
-        case EventUse::kCreditNote:
-        case EventUse::kDiscount:
-        case EventUse::kActiveEntitlements:
-        case EventUse::kIgnored:
-          break;
-      }
-    }
-  }
-
-  void ParkUnreadable(const Object& object, const std::vector<stripe::UnreadableEvent>& unreadable) {
-    for (const auto& one : unreadable) {
-      const bool ours = std::ranges::any_of(object.claimed, [&](const auto* event) { return event->id == one.id; });
-      if (ours) outcomes_.Park(one.id, ParkReason::kUnreadableShape, one.what);
-    }
-  }
-
-  // A session links its customer to the user it was made for; the claimed events alone tell, oldest first by id.
-  void ReadSessions(const Object& object) {
-    for (const auto& event : object.events) {
-      const auto mine = std::ranges::find_if(object.claimed, [&](const auto* one) { return one->id == event.id; });
-      if (mine == object.claimed.end()) continue;
-      const auto document = stripe::JsonDocument::Parse(event.payload);
-      if (!document) {
-        outcomes_.Park(event.id, ParkReason::kUnreadableShape, "the payload is not JSON");
-        continue;
-      }
-      auto session = stripe::DecodeCheckoutSession(document->Root().Find("data").Find("object"));
-      if (!session) {
-        outcomes_.Park(event.id, ParkReason::kUnreadableShape, session.error());
-      } else if (!session->customer) {
-        outcomes_.Ignore(event.id, IgnoreReason::kNoCustomer);
-      } else {
-        sessions_.push_back(std::move(*session));
-      }
-    }
+    for (const auto& [key, object] : objects_) FoldObject(key, object, folded_, outcomes_);
   }
 
   void LinkCustomers() {
     std::set<std::string> customers;
-    for (const auto& work : subscriptions_) NoteOwner(work.fold.current.customer, customers);
-    for (const auto& work : invoices_) NoteOwner(work.fold.current.customer, customers);
-    for (const auto& fold : customers_) customers.insert(fold.current.id);
-    for (const auto& session : sessions_) customers.insert(*session.customer);
+    for (const auto& work : folded_.subscriptions) NoteOwner(work.fold.current.customer, customers);
+    for (const auto& work : folded_.invoices) NoteOwner(work.fold.current.customer, customers);
+    for (const auto& work : folded_.customers) customers.insert(work.fold.current.id);
+    for (const auto& reference : folded_.references) customers.insert(reference.customer);
     if (customers.empty()) return;
     links_.Load(tx_, {customers.begin(), customers.end()});
-    for (const auto& fold : customers_) links_.NoteCustomer(fold.current, fold.deleted);
-    for (const auto& work : subscriptions_) {
+    for (const auto& work : folded_.customers) links_.NoteCustomer(work.fold.current, work.fold.deleted);
+    for (const auto& work : folded_.subscriptions) {
       if (work.fold.current.customer) links_.NoteMetadata(*work.fold.current.customer, work.fold.current.metadata);
     }
-    for (const auto& session : sessions_) {
-      if (session.client_reference_id) links_.NoteReference(*session.customer, *session.client_reference_id);
+    for (const auto& reference : folded_.references) {
+      if (reference.client_reference_id) links_.NoteReference(reference.customer, *reference.client_reference_id);
     }
     links_.Resolve(tx_, options_.link_by_email);
     LockUsers();
@@ -202,7 +127,7 @@ class Batch {
   // for each other and never in a circle.
   void LockUsers() {
     std::set<std::string> users;
-    for (const auto& work : subscriptions_) {
+    for (const auto& work : folded_.subscriptions) {
       if (const auto user = links_.UserOf(work.fold.current.customer.value_or(""))) users.insert(*user);
     }
     for (const auto& customer : links_.newly_linked()) users.insert(*links_.UserOf(customer));
@@ -215,10 +140,10 @@ class Batch {
   }
 
   // The work whose customer belongs to a user; the events of the rest are parked.
-  template <typename Work>
-  std::vector<Work> WithUsers(std::vector<Work>& work) {
-    std::vector<Work> ready;
-    for (Work& one : work) {
+  template <typename Fold>
+  std::vector<Work<Fold>> WithUsers(std::vector<Work<Fold>>& work) {
+    std::vector<Work<Fold>> ready;
+    for (Work<Fold>& one : work) {
       const auto& customer = one.fold.current.customer;
       const auto user = customer ? links_.UserOf(*customer) : std::nullopt;
       if (user) {
@@ -240,11 +165,8 @@ class Batch {
   Outcomes outcomes_;
   CustomerLinks links_;
   std::vector<ClaimedEvent> claimed_;
-  std::map<std::string, Object> objects_;
-  std::vector<SubscriptionWork> subscriptions_;
-  std::vector<InvoiceWork> invoices_;
-  std::vector<stripe::FoldedCustomer> customers_;
-  std::vector<stripe::CheckoutSession> sessions_;
+  std::map<ObjectKey, Object> objects_;
+  FoldedObjects folded_;
 };
 
 }  // namespace

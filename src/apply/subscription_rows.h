@@ -7,18 +7,11 @@
 
 #include "billsync/billing/plan_map.h"
 #include "billsync/db/session.h"
-#include "billsync/stripe/merge.h"
 #include "exchange_rates.h"
+#include "object_work.h"
 #include "outcomes.h"
 
 namespace billsync::apply {
-
-// One folded subscription with the events claimed for it in this batch.
-struct SubscriptionWork {
-  stripe::FoldedSubscription fold;
-  std::vector<const ClaimedEvent*> claimed;
-  std::string user_id;
-};
 
 // Sum of the items' prices for one period in minor units: unit amount times quantity, metered prices count nothing.
 // None when a tiered price, one shown in another currency or an oversized one leaves it open. Pure.
