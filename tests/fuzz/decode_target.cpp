@@ -4,16 +4,23 @@
 
 #include "billsync/base/parse.h"
 #include "billsync/billing/money.h"
+#include "billsync/stripe/active_entitlements.h"
+#include "billsync/stripe/catalog.h"
 #include "billsync/stripe/checkout_session.h"
 #include "billsync/stripe/customer.h"
+#include "billsync/stripe/discount.h"
 #include "billsync/stripe/invoice.h"
+#include "billsync/stripe/payment.h"
 #include "billsync/stripe/subscription.h"
+#include "billsync/stripe/subscription_schedule.h"
 #include "fuzz/target.h"
 
 namespace billsync::fuzz {
 namespace {
 
+// Beyond these MultiplyDecimal refuses.
 constexpr std::int64_t kMostPieces = 10'000'000'000;
+constexpr std::int64_t kDearest = 1'000'000'000'000'000;
 
 void MustBeATime(const std::optional<Instant>& at) {
   if (at) Must(ParseInstant(FormatInstant(*at)) == *at, "a decoded time can be written and read");
@@ -47,12 +54,14 @@ void CheckPrice(const stripe::Price& price, std::optional<std::int64_t> quantity
   if (price.unit_amount_decimal) billing::MultiplyDecimal(*price.unit_amount_decimal, quantity.value_or(1));
   if (!price.unit_amount) return;
   const std::int64_t factor = quantity.value_or(1);
+  if (factor == INT64_MIN || *price.unit_amount == INT64_MIN) return;
   const auto total = billing::MultiplyDecimal(std::to_string(*price.unit_amount), factor);
   std::int64_t product = 0;
   const bool overflows = __builtin_mul_overflow(*price.unit_amount, factor, &product);
   if (total) Must(!overflows && *total == product, "a whole price times a quantity is their product");
-  // More of anything than there are people is refused.
-  if (!overflows && factor > -kMostPieces && factor < kMostPieces) Must(total.has_value(), "and is there if it fits");
+  const bool in_range =
+      std::max(factor, -factor) < kMostPieces && std::max(*price.unit_amount, -*price.unit_amount) < kDearest;
+  if (!overflows && in_range) Must(total.has_value(), "and is there if it fits");
 }
 
 void CheckSubscription(stripe::JsonValue object) {
@@ -93,6 +102,16 @@ void Decode(std::string_view input) {
   CheckInvoice(object);
   Decoded(stripe::DecodeCustomer, object);
   Decoded(stripe::DecodeCheckoutSession, object);
+  Decoded(stripe::DecodeCharge, object);
+  Decoded(stripe::DecodePaymentIntent, object);
+  Decoded(stripe::DecodeInvoicePayment, object);
+  Decoded(stripe::DecodeRefund, object);
+  Decoded(stripe::DecodeCreditNote, object);
+  Decoded(stripe::DecodeCatalogPrice, object);
+  Decoded(stripe::DecodeProduct, object);
+  Decoded(stripe::DecodeSubscriptionSchedule, object);
+  Decoded(stripe::DecodeDiscount, object);
+  Decoded(stripe::DecodeActiveEntitlements, object);
 }
 
 }  // namespace billsync::fuzz
