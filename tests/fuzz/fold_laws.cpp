@@ -13,7 +13,7 @@ using stripe::EventUse;
 using stripe::StoredEvent;
 using Events = std::vector<StoredEvent>;
 
-constexpr size_t kOrdersTried = 6;
+constexpr size_t kOrdersTried = 4;
 
 template <typename F>
 using Fold = stripe::FoldResult<F> (*)(std::span<const StoredEvent>);

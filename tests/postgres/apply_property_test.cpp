@@ -3,35 +3,12 @@
 
 #include <algorithm>
 #include <functional>
-#include <sstream>
 
+#include "differences.h"
 #include "stage.h"
 
 namespace billsync::testing {
 namespace {
-
-// BILLSYNC_SEEDS=first-last plays other or more lives, e.g. 1-500.
-std::pair<uint64_t, uint64_t> Seeds(uint64_t first, uint64_t last) {
-  const char* given = std::getenv("BILLSYNC_SEEDS");
-  if (given != nullptr) std::sscanf(given, "%lu-%lu", &first, &last);
-  return {first, last};
-}
-
-// Lines of `a` that `b` lacks; a difference of long texts says nothing.
-std::string Lacking(const std::string& a, const std::string& b) {
-  std::istringstream lines(a);
-  std::string lacking;
-  for (std::string line; std::getline(lines, line);) {
-    if (("\n" + b + "\n").find("\n" + line + "\n") == std::string::npos) lacking += line + "\n";
-  }
-  return lacking;
-}
-
-void ExpectSame(const std::string& truth, const std::string& found, const std::string& what) {
-  EXPECT_TRUE(truth == found) << what << "\n--- the truth has\n"
-                              << Lacking(truth, found) << "--- found instead\n"
-                              << Lacking(found, truth);
-}
 
 // Users who will be there in the end, and those who never come.
 bool EverComes(const CustomerLife& life) {
@@ -151,7 +128,7 @@ Lives LivesOf(Dice& dice) {
 
 TEST(ApplyProperty, AnyArrivalEndsInTheRowsOfTheSortedTruth) {
   Stage stage;
-  const auto [first, last] = Seeds(1, 12);
+  const auto [first, last] = SeedsFrom(1, 12);
   int kills = 0;
   for (uint64_t seed = first; seed <= last && !HasFailure(); ++seed) {
     Dice dice(seed);
@@ -163,8 +140,8 @@ TEST(ApplyProperty, AnyArrivalEndsInTheRowsOfTheSortedTruth) {
       const std::string what = "seed " + std::to_string(seed) + ", telling " + std::to_string(telling);
       Play play(stage, lives, dice);
       play.Disorder();
-      ExpectSame(rows, stage.Rows(), what);
-      ExpectSame(fates, stage.Fates(), what);
+      ExpectSameLines(rows, stage.Rows(), what);
+      ExpectSameLines(fates, stage.Fates(), what);
       EXPECT_EQ(stage.ContradictedPlanChanges(), "") << what;
       kills += play.kills();
     }

@@ -37,7 +37,7 @@ BEGIN
     everything := everything || coalesce(lines || E'\n', '');
   END LOOP;
   SELECT string_agg(format('user %s %s %s %s %s', id, plan_tier, monthly_runs_quota, stripe_customer_id,
-                           stripe_subscription_id), E'\n' ORDER BY id) INTO lines FROM users;
+                           ''), E'\n' ORDER BY id) INTO lines FROM users;
   RETURN everything || coalesce(lines, '');
 END
 $$)";
