@@ -74,7 +74,10 @@ std::string PlanFingerprint(const Config& config) {
     JsonObject one;
     one.Add("tier", billing::Name(plan.tier)).Add("quota", int64_t{plan.monthly_runs_quota});
     one.AddRaw("prices", list(plan.prices)).AddRaw("products", list(plan.products));
-    plans.AddRaw(one.AddRaw("lookup_keys", list(plan.lookup_keys)).Text());
+    one.AddRaw("lookup_keys", list(plan.lookup_keys));
+    // Only where there are any: the fingerprints of the release before stay as they are.
+    if (!plan.features.empty()) one.AddRaw("features", list(plan.features));
+    plans.AddRaw(one.Text());
   }
   return JsonObject().AddRaw("plans", plans.Text()).AddRaw("add_ons", list(config.add_ons)).Text();
 }

@@ -19,12 +19,16 @@ constexpr int kMostFailures = 5;
 // Events tried alone beside each batch, because they failed before: a backlog of them must not hold up the others.
 constexpr int kAlonePerBatch = 8;
 
-// True for a lost connection, a deadlock and the like: the same batch may succeed in a moment. A timeout may be one
-// huge object's or one locked user's doing.
+// A statement's time was over: one huge object's or one locked row's doing, perhaps.
+bool TookTooLong(const std::exception& error) {
+  const auto* transient = dynamic_cast<const db::Transient*>(&error);
+  return transient != nullptr && transient->sqlstate() == "57014";
+}
+
+// True for a lost connection, a deadlock and the like: the same batch may succeed in a moment.
 bool MayPassByItself(const std::exception& error, const db::Session& session) {
   if (session.Broken()) return true;
-  const auto* transient = dynamic_cast<const db::Transient*>(&error);
-  return transient != nullptr && transient->sqlstate() != "57014" && transient->sqlstate() != "55P03";
+  return dynamic_cast<const db::Transient*>(&error) != nullptr && !TookTooLong(error);
 }
 
 // Why an event cannot be applied, for a person: what kind of failure, then what the database said.
@@ -32,10 +36,8 @@ std::string InWords(const std::exception& error) {
   const auto* of_database = dynamic_cast<const db::Error*>(&error);
   const std::string state = of_database == nullptr ? "" : of_database->sqlstate();
   std::string words;
-  if (state == "55P03") {
-    words = "another transaction holds a row it needs: ";
-  } else if (state == "57014") {
-    words = "it took too long: ";
+  if (state == "57014") {
+    words = "it took too long, or waited too long for a row that another transaction holds: ";
   } else if (state == "22003") {
     words = "a number is too large for its column: ";
   } else if (state.starts_with("22")) {
@@ -121,9 +123,11 @@ size_t Applier::ApplyOnce() {
 
 // Applies one batch. If it fails by anything but the loss of the database, one of its events may be the cause: each
 // half is applied by itself, and so on, until what fails is a single event, which is parked. A poison event costs about
-// 2 log2(batch) transactions once; its neighbours are applied.
+// 2 log2(batch) transactions once; its neighbours are applied. Where the failure is a timeout, each event is applied by
+// itself at once: every batch with the slow one would take its time again.
 size_t Applier::ApplySelected(db::Session& session, const Selection& selection) {
   std::vector<std::string> claimed;
+  size_t pieces = 2;
   try {
     Count(ApplyBatch(session, options_, clock_(), selection, &claimed));
     return claimed.size();
@@ -141,10 +145,12 @@ size_t Applier::ApplySelected(db::Session& session, const Selection& selection) 
       ++stats_.by_status["parked"];
       return 1;
     }
+    if (TookTooLong(e)) pieces = claimed.size();
   }
-  const auto middle = claimed.begin() + static_cast<std::ptrdiff_t>(claimed.size() / 2);
-  ApplySelected(session, {.ids = {claimed.begin(), middle}});
-  ApplySelected(session, {.ids = {middle, claimed.end()}});
+  const auto at = [&](size_t piece) {
+    return claimed.begin() + static_cast<std::ptrdiff_t>(claimed.size() * piece / pieces);
+  };
+  for (size_t piece = 0; piece < pieces; ++piece) ApplySelected(session, {.ids = {at(piece), at(piece + 1)}});
   return claimed.size();
 }
 

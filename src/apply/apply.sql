@@ -35,6 +35,15 @@ WHERE id = ANY ($1::text[]) AND status IN ('received', 'parked')
 ORDER BY id
 FOR UPDATE SKIP LOCKED
 
+-- name: LockCrossObject
+-- This batch alone writes what other objects' rows are derived from, for the transaction. The two-number form has keys
+-- of its own, so no object's key can be the same. PostgreSQL queues: whoever shares after this one asked, waits.
+SELECT pg_advisory_xact_lock(7243392, 17)
+
+-- name: ShareCrossObject
+-- As LockCrossObject, for a batch that writes no such row.
+SELECT pg_advisory_xact_lock_shared(7243392, 17)
+
 -- name: LockKeys
 -- Serialises work on objects and customers for the transaction. Keys come sorted, so two appliers that share some wait
 -- for each other and never in a circle. Taken after the event rows and before customers, then users.
@@ -85,9 +94,12 @@ WHERE m.fingerprint <> EXCLUDED.fingerprint
 RETURNING fingerprint
 
 -- name: ReapplySubscriptions
--- The tier of a subscription's row depends on the plan map: the event each was last set by is applied again.
+-- The tier of a subscription's row depends on the plan map, and so does what a feature is worth: the event each row was
+-- last set by is applied again.
 UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now(), applied_at = NULL
-WHERE id IN (SELECT last_event_id FROM billing_subscriptions) AND status = 'applied'
+WHERE id IN (SELECT last_event_id FROM billing_subscriptions
+             UNION ALL SELECT last_event_id FROM billing_customer_features)
+  AND status = 'applied'
 
 -- name: CountDue
 SELECT count(*) AS due, coalesce(extract(epoch FROM now() - min(received_at)), 0)::bigint AS oldest_s

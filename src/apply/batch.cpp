@@ -6,9 +6,15 @@
 #include "apply/apply_sql.h"
 #include "apply/customers_sql.h"
 #include "billsync/apply/entitlements.h"
+#include "credit_note_rows.h"
 #include "customer_links.h"
+#include "discount_rows.h"
+#include "feature_rows.h"
 #include "folded_objects.h"
 #include "invoice_rows.h"
+#include "invoice_totals.h"
+#include "payment_rows.h"
+#include "refund_rows.h"
 #include "subscription_rows.h"
 
 namespace billsync::apply {
@@ -18,10 +24,26 @@ using billing::IgnoreReason;
 using billing::ParkReason;
 using stripe::EventUse;
 
-// How long a batch waits for a row that somebody has locked, such as a user in a long transaction of the platform:
-// meanwhile nobody else's events are applied. Other appliers' batches end sooner.
-constexpr std::chrono::seconds kLockPatience{2};
-
+// Locks, in the order in which every batch takes them, so that nobody waits in a circle:
+//
+//   1. the claimed events (SKIP LOCKED: nobody ever waits for one)
+//   2. the cross-object lock
+//   3. its objects and their customers, by key
+//   4. the payments its invoices name, by key
+//   5. users, by id
+//   6. invoices, by id
+//
+// Why the rows do not depend on who runs beside whom. A row is computed from the stored events of its object, and some
+// from rows of other objects too: an invoice's refunded amount from charges, payments and refunds, a subscription's
+// tier from the catalog. Take an invoice and a refund of it, in two batches at once: the one that writes the invoice
+// adds up the refunds it sees, the one that writes the refund adds up again the invoices it sees, and if neither sees
+// the other, the refund is lost for good: both events are applied. The same between a refund and the payment that
+// names its invoice. So a batch with any event that other rows are derived from holds lock 2 alone, and one without
+// shares it. Two batches that overlap in time are then both without; they write no row that another object's row is
+// derived from, but for an invoice that names its own payment, and that name they lock (4). All statements see what was
+// committed before they began (READ COMMITTED), and each computation comes after its locks: it sees all that came
+// before it in the order of the locks, and the batch that comes after it sees its rows. The rows are those of some
+// order of whole batches, and no such order matters, because each computation is a function of what is stored.
 class Batch {
  public:
   Batch(db::Transaction& tx, const ApplyOptions& options, Instant now)
@@ -45,14 +67,20 @@ class Batch {
 
   BatchResult Apply() {
     GroupByObject();
+    LockCrossObject();
     LockKeys();
     ReadEvents();
     FoldObjects();
     LinkCustomers();
     BatchResult result;
     const auto users = WriteSubscriptions(tx_, WithUsers(folded_.subscriptions), options_.plans, outcomes_);
-    WriteInvoices(tx_, WithUsers(folded_.invoices), outcomes_);
-    result.plan_changes = ReviseEntitlements(tx_, users, options_.plans, options_.policy, now_);
+    users_to_revise_.insert(users.begin(), users.end());
+    WriteMoney();
+    WriteDiscounts(tx_, folded_.discounts);
+    WriteFeatures(tx_, folded_.features);
+    if (options_.plans.NamesFeatures()) ReviseByFeatures();
+    result.plan_changes = ReviseEntitlements(tx_, {users_to_revise_.begin(), users_to_revise_.end()}, options_.plans,
+                                             options_.policy, now_);
     result.claimed = claimed_.size();
     result.by_status = outcomes_.Write(tx_, claimed_);
     ReleaseLinked();
@@ -80,6 +108,12 @@ class Batch {
         objects_[{event.use, event.object_id}].claimed.push_back(&event);
       }
     }
+  }
+
+  void LockCrossObject() {
+    if (objects_.empty()) return;
+    const bool alone = std::ranges::any_of(objects_, [](const auto& entry) { return OthersDependOn(entry.first.use); });
+    tx_.Exec(alone ? sql::kLockCrossObject : sql::kShareCrossObject);
   }
 
   void LockKeys() {
@@ -111,21 +145,42 @@ class Batch {
     for (const auto& [key, object] : objects_) FoldObject(key, object, folded_, outcomes_);
   }
 
+  // What is derived from several objects is computed when all of them are written.
+  void WriteMoney() {
+    const auto invoices = WithUsers(folded_.invoices);
+    InvoiceTotals totals(folded_, invoices);
+    totals.LockPayments(tx_);
+    totals.Look(tx_);
+    WritePayments(tx_, folded_);
+    WriteRefunds(tx_, folded_.refunds, outcomes_);
+    WriteCreditNotes(tx_, folded_.credit_notes, outcomes_);
+    totals.Look(tx_);
+    totals.LockRows(tx_);
+    WriteInvoices(tx_, invoices, outcomes_);
+    totals.Write(tx_);
+  }
+
+  // Features entitle only somebody who is known: their events wait for the user, though their row is there.
+  void ReviseByFeatures() {
+    for (const auto& work : WithUsers(folded_.features)) users_to_revise_.insert(work.user_id);
+    for (const auto& work : folded_.customers) {
+      const auto user = links_.UserOf(work.fold.current.id);
+      if (work.fold.deleted && user) users_to_revise_.insert(*user);
+    }
+  }
+
   void LinkCustomers() {
     std::set<std::string> customers;
     for (const auto& work : folded_.subscriptions) NoteOwner(work.fold.current.customer, customers);
     for (const auto& work : folded_.invoices) NoteOwner(work.fold.current.customer, customers);
     for (const auto& work : folded_.customers) customers.insert(work.fold.current.id);
+    for (const auto& work : folded_.features) customers.insert(work.fold.current.customer);
     for (const auto& reference : folded_.references) customers.insert(reference.customer);
     if (customers.empty()) return;
     links_.Load(tx_, {customers.begin(), customers.end()});
-    for (const auto& work : folded_.customers) links_.NoteCustomer(work.fold.current, work.fold.deleted);
-    for (const auto& work : folded_.subscriptions) {
-      if (work.fold.current.customer) links_.NoteMetadata(*work.fold.current.customer, work.fold.current.metadata);
-    }
-    for (const auto& reference : folded_.references) {
-      if (reference.client_reference_id) links_.NoteReference(reference.customer, *reference.client_reference_id);
-    }
+    for (const auto& work : folded_.customers) links_.NoteCustomer(work.fold);
+    for (const auto& work : folded_.subscriptions) links_.NoteSubscription(work.fold);
+    for (const auto& reference : folded_.references) links_.NoteReference(reference);
     links_.Resolve(tx_, options_.link_by_email);
     LockUsers();
     links_.Save(tx_);
@@ -144,6 +199,12 @@ class Batch {
     for (const auto& work : folded_.subscriptions) {
       if (const auto user = links_.UserOf(work.fold.current.customer.value_or(""))) users.insert(*user);
     }
+    for (const auto& work : folded_.features) {
+      if (const auto user = links_.UserOf(work.fold.current.customer)) users.insert(*user);
+    }
+    for (const auto& work : folded_.customers) {
+      if (const auto user = links_.UserOf(work.fold.current.id); user && work.fold.deleted) users.insert(*user);
+    }
     for (const auto& customer : links_.newly_linked()) users.insert(*links_.UserOf(customer));
     if (users.empty()) return;
     tx_.Exec(sql::kLockUsersInOrder, db::Params::Of(std::vector<std::string>(users.begin(), users.end())));
@@ -158,7 +219,7 @@ class Batch {
   std::vector<Work<Fold>> WithUsers(std::vector<Work<Fold>>& work) {
     std::vector<Work<Fold>> ready;
     for (Work<Fold>& one : work) {
-      const auto& customer = one.fold.current.customer;
+      const std::optional<std::string> customer = one.fold.current.customer;
       const auto user = customer ? links_.UserOf(*customer) : std::nullopt;
       if (user) {
         one.user_id = *user;
@@ -181,13 +242,14 @@ class Batch {
   std::vector<ClaimedEvent> claimed_;
   std::map<ObjectKey, Object> objects_;
   FoldedObjects folded_;
+  std::set<std::string> users_to_revise_;
 };
 
 }  // namespace
 
 BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now, const Selection& selection,
                        std::vector<std::string>* claimed_ids) {
-  db::Transaction tx(session, {.lock_timeout = kLockPatience});
+  db::Transaction tx(session);
   Batch batch(tx, options, now);
   for (const ClaimedEvent& event : batch.Claim(selection)) {
     if (claimed_ids != nullptr) claimed_ids->push_back(event.id);

@@ -4,6 +4,7 @@
 
 #include "apply/entitlements_sql.h"
 #include "billsync/base/parse.h"
+#include "feature_tiers.h"
 
 namespace billsync::apply {
 namespace {
@@ -40,9 +41,19 @@ struct Target {
   int64_t quota;
   std::optional<std::string> subscription;  // for users.stripe_subscription_id
   std::string cause;
+  std::optional<std::string> feature_event = std::nullopt;  // set when a feature decided and no subscription
 };
 
-Target Decide(const db::Row& user, const Facts& facts, const billing::PlanMap& plans,
+// The higher of what is decided and what features give. Without a subscription a whole list of features decides alone.
+void AddFeatures(const FeatureTier& features, bool has_subscriptions, Target& target) {
+  const bool decides_alone = !has_subscriptions && !features.truncated;
+  if (features.tier <= target.tier && !decides_alone) return;
+  target.tier = features.tier;
+  target.cause = features.cause;
+  target.feature_event = features.event;
+}
+
+Target Decide(const db::Row& user, const Facts& facts, const FeatureTier* features, const billing::PlanMap& plans,
               const billing::EntitlementPolicy& policy, Instant now) {
   const auto override_quota = user.OptInt("override_quota");
   Target target{Tier::kFree, 0, user.OptText("stripe_subscription_id"), ""};
@@ -55,6 +66,7 @@ Target Decide(const db::Row& user, const Facts& facts, const billing::PlanMap& p
     target.cause = entitlement.cause;
     if (entitlement.subscription) target.subscription = entitlement.subscription;
   }
+  if (features != nullptr) AddFeatures(*features, !facts.subscriptions.empty(), target);
   target.quota = override_quota.value_or(plans.Quota(target.tier));
   return target;
 }
@@ -66,26 +78,29 @@ int64_t ReviseEntitlements(db::Transaction& tx, const std::vector<std::string>& 
   if (user_ids.empty()) return 0;
   const auto users = tx.Exec(sql::kLockUsers, db::Params::Of(user_ids, now));
   auto facts = ReadFacts(tx, user_ids);
+  const auto features = ReadFeatureTiers(tx, user_ids, plans);
   db::ArrayColumns updates(4);
   db::ArrayColumns changes(9);
   for (const db::Row user : users) {
     const std::string id = user.Text("id");
     const Facts& own = facts[id];
-    const Target target = Decide(user, own, plans, policy, now);
+    const auto by_feature = features.find(id);
+    const Target target =
+        Decide(user, own, by_feature == features.end() ? nullptr : &by_feature->second, plans, policy, now);
     const auto old_tier = user.OptText("plan_tier");
     const auto old_quota = user.OptInt("monthly_runs_quota");
     const bool moved = old_tier != billing::Name(target.tier) || old_quota != target.quota;
     if (!moved && target.subscription == user.OptText("stripe_subscription_id")) continue;
     updates.AddRow(db::Params::Of(id, billing::Name(target.tier), target.quota, target.subscription));
     if (!moved) continue;
-    std::optional<std::string> event;
-    if (target.subscription) {
+    std::optional<std::string> event = target.feature_event;
+    if (target.subscription && !event) {
       if (const auto found = own.last_event.find(*target.subscription); found != own.last_event.end()) {
         event = found->second;
       }
     }
     changes.AddRow(db::Params::Of(id, now, old_tier, billing::Name(target.tier), old_quota, target.quota,
-                                  target.subscription, event, target.cause));
+                                  target.feature_event ? std::nullopt : target.subscription, event, target.cause));
   }
   if (!updates.empty()) tx.Exec(sql::kUpdateUsers, updates.ToParams());
   if (!changes.empty()) tx.Exec(sql::kInsertPlanChanges, changes.ToParams());

@@ -11,6 +11,16 @@ FOR NO KEY UPDATE OF u
 SELECT user_id, stripe_subscription_id, plan_tier, status, current_period_end, past_due_since, last_event_id
 FROM billing_subscriptions WHERE user_id = ANY ($1::uuid[])
 
+-- name: ReadFeatures
+-- The features of the users' customers, a line each; a customer without any has one line without key. Indexes
+-- billing_customers_user and the primary key.
+SELECT c.user_id, f.stripe_customer_id, key.lookup_key, f.truncated AND NOT c.deleted AS truncated, f.last_event_id
+FROM billing_customers c
+JOIN billing_customer_features f ON f.stripe_customer_id = c.stripe_customer_id
+LEFT JOIN LATERAL unnest(f.lookup_keys) AS key (lookup_key) ON NOT c.deleted
+WHERE c.user_id = ANY ($1::uuid[])
+ORDER BY c.user_id, f.stripe_customer_id, key.lookup_key COLLATE "C"
+
 -- name: UpdateUsers
 UPDATE users u SET plan_tier = t.tier, monthly_runs_quota = t.quota, stripe_subscription_id = t.subscription
 FROM unnest($1::uuid[], $2::plan_tier[], $3::int[], $4::text[]) AS t (id, tier, quota, subscription)

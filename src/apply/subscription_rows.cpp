@@ -48,10 +48,6 @@ void ParkUnmapped(const SubscriptionWork& work, const billing::PlanMap& plans, O
   }
 }
 
-void ParkAll(const SubscriptionWork& work, ParkReason reason, const std::string& detail, Outcomes& outcomes) {
-  for (const auto* event : work.claimed) outcomes.Park(event->id, reason, detail);
-}
-
 // The item whose price decides the tier; the first one when all are add-ons.
 const stripe::SubscriptionItem* TierItem(const stripe::Subscription& subscription, const billing::PlanMap& plans) {
   const stripe::SubscriptionItem* best = nullptr;

@@ -130,8 +130,6 @@ Transaction::Transaction(Session& session, TransactionOptions options) : session
       "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
       "SET LOCAL search_path = public, pg_temp; SET LOCAL statement_timeout = '" +
       std::to_string(timeout.count()) + "s'";
-  if (options.lock_timeout)
-    begin += "; SET LOCAL lock_timeout = '" + std::to_string(options.lock_timeout->count()) + "s'";
   session_.impl_->failed = false;
   open_ = true;
   try {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "billsync/stripe/event_use.h"
+
 namespace billsync::stripe {
 namespace {
 
@@ -55,6 +57,12 @@ int Disagreements(const std::vector<JsonValue>& a, const std::vector<JsonValue>&
 }
 
 }  // namespace
+
+ChainLink LinkOf(const StoredEvent& event, JsonValue root) {
+  if (event.type == kApiReadType) return {root, {}};
+  const JsonValue data = root.Find("data");
+  return {data.Find("object"), data.Find("previous_attributes")};
+}
 
 bool Agrees(JsonValue old_value, JsonValue actual) {
   if (old_value.IsNull() || actual.IsNull()) return old_value.IsNull() && actual.IsNull();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "billsync/stripe/json.h"
+#include "billsync/stripe/merge.h"
 
 namespace billsync::stripe {
 
@@ -15,6 +16,9 @@ struct ChainLink {
   JsonValue object;
   JsonValue previous;  // missing or null when the event does not say
 };
+
+// The parts of an event's payload; the object of an API read is the whole of it.
+ChainLink LinkOf(const StoredEvent& event, JsonValue root);
 
 // True when `old_value`, rolled back from a later event, is what `actual` shows. Objects agree member by member, with
 // missing as good as null. Arrays of objects with ids agree element by element in any order, on the members both

@@ -19,7 +19,7 @@ struct Column {
   std::string_view name;
   std::function<std::int64_t(const T&)> rank;
   std::function<void(T& to, const T& from)> take;
-  // Only rows for which this holds take it; empty: all. Sees `deleted`, `order` and the winner's own values.
+  // Only rows for which this holds take it; empty: all. May look at `deleted` and at the winner.
   std::function<bool(const Folded<T>&)> when = {};
 };
 

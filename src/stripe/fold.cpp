@@ -13,12 +13,6 @@ std::vector<const StoredEvent*> Canonical(std::span<const StoredEvent> events) {
   return canonical;
 }
 
-ChainLink LinkOf(const StoredEvent& event, JsonValue root) {
-  if (event.type == kApiReadType) return {root, {}};
-  const JsonValue data = root.Find("data");
-  return {data.Find("object"), data.Find("previous_attributes")};
-}
-
 std::string Describe(JsonFault fault) {
   switch (fault) {
     case JsonFault::kNotJson:

@@ -7,7 +7,7 @@
 //         .use = EventUse::kRefund,
 //         .decode = DecodeRefund,
 //         .id = [](const Refund& r) { return r.id; },
-//         // Left out is what the kind does not have: .terminal, .ended, .status_rank, .progress
+//         // Left out is what the kind does not have: .terminal, .ended, .status_rank, .progress, .marks …
 //         .columns = {Newest("charge", &Refund::charge), Newest("created", &Refund::created)},
 //     };
 //     return rules;
@@ -16,6 +16,9 @@
 //   FoldResult<Folded<Refund>> FoldRefund(std::span<const StoredEvent> events) {
 //     return FoldBy<Folded<Refund>>(events, RefundRules());
 //   }
+//
+// and a line in essential.cpp. What a fold does beyond that must need nothing of older events than `columns`,
+// `dated_state` and `marks` keep.
 //
 // A member belongs into `columns` if a newer snapshot without it does not mean that it is gone: it is set once and
 // stays, or some API versions leave it out. A member that Stripe may empty (cancel_at) must not be there.
@@ -33,6 +36,7 @@
 
 #include "billsync/stripe/event_use.h"
 #include "billsync/stripe/merge.h"
+#include "chain.h"
 #include "column.h"
 #include "order.h"
 
@@ -53,14 +57,18 @@ struct Rules {
   // Numbers that only grow, compared in turn where previous_attributes do not order a second.
   std::function<std::array<std::int64_t, 2>(const T&)> progress = {};
   std::vector<Column<T>> columns = {};
+  // A state whose beginning the row tells, if the object is in it.
+  std::function<bool(const T&)> dated_state = {};
+  // What else may be asked of older snapshots at `now` or later: the newest event of each text is kept. Not `columns`:
+  // those are kept anyway.
+  std::function<std::vector<std::string>(const T&, Instant now)> marks = {};
 };
 
-// One readable event of the set.
+// One readable event of the set. The parsed payload is gone: thousands of them would be most of the memory, and only
+// events that share a second are looked into again.
 template <typename T>
 struct Reading {
   const StoredEvent* event = nullptr;
-  JsonDocument document;
-  ChainLink link;
   T snapshot;
 };
 
@@ -73,9 +81,6 @@ struct Readings {
 
 // The whole set in an order that depends on its contents only.
 std::vector<const StoredEvent*> Canonical(std::span<const StoredEvent> events);
-
-// The object and previous attributes of a payload: of an API read, the whole of it.
-ChainLink LinkOf(const StoredEvent& event, JsonValue root);
 
 // Why a payload is no JSON, in words.
 std::string Describe(JsonFault fault);
@@ -93,7 +98,7 @@ template <typename T>
 tl::expected<Reading<T>, std::string> ReadEvent(const StoredEvent& event, const Rules<T>& rules) {
   const bool is_read = event.type == kApiReadType;
   if (!is_read && UseOf(event.type, {}) != rules.use) return tl::unexpected(std::string());
-  auto document = JsonDocument::Parse(event.payload);
+  const auto document = JsonDocument::Parse(event.payload);
   if (!document) return tl::unexpected(Describe(document.error()));
   const ChainLink link = LinkOf(event, document->Root());
   if (is_read && UseOf(event.type, link.object.Find("object").Text().value_or("")) != rules.use) {
@@ -102,7 +107,7 @@ tl::expected<Reading<T>, std::string> ReadEvent(const StoredEvent& event, const 
   auto snapshot = rules.decode(link.object);
   if (!snapshot) return tl::unexpected(snapshot.error());
   if (rules.id(*snapshot).empty()) return tl::unexpected(std::string("data.object.id is missing"));
-  return Reading<T>{&event, *std::move(document), link, *std::move(snapshot)};
+  return Reading<T>{&event, *std::move(snapshot)};
 }
 
 // Reads the set. Of several payloads under one event id the first readable one counts.
@@ -137,18 +142,23 @@ Readings<T> ReadAll(std::span<const StoredEvent> events, const Rules<T>& rules) 
   return readings;
 }
 
+// Stripe has ended or removed the object.
+template <typename T>
+bool Ends(const StoredEvent& event, const T& snapshot, const Rules<T>& rules) {
+  return IsDeletion(event) || (rules.ended && rules.ended(snapshot));
+}
+
 template <typename T>
 std::vector<Candidate> Candidates(const std::vector<Reading<T>>& readings, const Rules<T>& rules) {
   std::vector<Candidate> candidates;
-  for (const auto& reading : readings) {
-    const T& snapshot = reading.snapshot;
-    Candidate candidate{.event_id = reading.event->id,
-                        .terminal = IsDeletion(*reading.event) || (rules.terminal && rules.terminal(snapshot)),
-                        .creation = IsCreation(*reading.event),
-                        .created = reading.event->created,
-                        .api_read = reading.event->type == kApiReadType,
-                        .link = reading.link};
-    if (rules.status_rank) candidate.status_rank = rules.status_rank(snapshot);
+  candidates.reserve(readings.size());
+  for (const auto& [event, snapshot] : readings) {
+    Candidate candidate{.event = event,
+                        .place = {.terminal = IsDeletion(*event) || (rules.terminal && rules.terminal(snapshot)),
+                                  .not_creation = !IsCreation(*event),
+                                  .second = UnixSeconds(event->created),
+                                  .event = event->type != kApiReadType}};
+    if (rules.status_rank) candidate.place.status_rank = rules.status_rank(snapshot);
     if (rules.progress) candidate.progress = rules.progress(snapshot);
     candidates.push_back(candidate);
   }
@@ -162,14 +172,15 @@ FoldResult<F> FoldBy(std::span<const StoredEvent> events, const Rules<T>& rules)
   if (readings.readable.empty()) return tl::unexpected(std::move(readings.unreadable));
   const Ordering ordering = PutInOrder(Candidates(readings.readable, rules));
   F folded;
+  const T& newest = readings.readable[ordering.placements.back().candidate].snapshot;
+  folded.needs_refetch = std::any_of(ordering.rivals.begin(), ordering.rivals.end(),
+                                     [&](size_t rival) { return readings.readable[rival].snapshot != newest; });
   for (const auto& placement : ordering.placements) {
-    const auto& [event, document, link, snapshot] = readings.readable[placement.candidate];
-    folded.deleted |= IsDeletion(*event) || (rules.ended && rules.ended(snapshot));
-    folded.order.push_back({event->id, event->type, event->created, placement.above_previous, snapshot});
+    auto& [event, snapshot] = readings.readable[placement.candidate];
+    folded.deleted |= Ends(*event, snapshot, rules);
+    folded.order.push_back({event->id, event->type, event->created, placement.above_previous, std::move(snapshot)});
   }
   folded.current = folded.order.back().snapshot;
-  folded.needs_refetch = std::any_of(ordering.rivals.begin(), ordering.rivals.end(),
-                                     [&](size_t rival) { return readings.readable[rival].snapshot != folded.current; });
   folded.unreadable = std::move(readings.unreadable);
   folded.ignored = std::move(readings.ignored);
   TakeColumns(folded, rules.columns);

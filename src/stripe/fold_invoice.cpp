@@ -1,3 +1,4 @@
+#include "essential.h"
 #include "fold.h"
 
 namespace billsync::stripe {
@@ -19,6 +20,18 @@ int NumberRank(const Invoice& invoice) {
   return invoice.number->ends_with("-DRAFT") ? 1 : 2;
 }
 
+// Some renderings show no lines at all; one that shows only the first of them says that the period is not known.
+bool TellsServicePeriod(const Invoice& invoice) {
+  return invoice.lines_truncated || invoice.service_period_start || invoice.service_period_end;
+}
+
+bool IsPaid(const Invoice& invoice) {
+  return invoice.status == "paid";
+}
+bool IsVoid(const Invoice& invoice) {
+  return invoice.status == "void";
+}
+
 std::vector<Column<Invoice>> InvoiceColumns() {
   return {
       Newest("customer", &Invoice::customer),
@@ -31,6 +44,8 @@ std::vector<Column<Invoice>> InvoiceColumns() {
       Newest("amount_remaining", &Invoice::amount_remaining),
       Newest("pre_payment_credit_notes_amount", &Invoice::pre_payment_credit_notes_amount),
       Newest("post_payment_credit_notes_amount", &Invoice::post_payment_credit_notes_amount),
+      Newest("payment_intent", &Invoice::payment_intent),
+      Newest("charge", &Invoice::charge),
       Highest("number", &Invoice::number, NumberRank),
       Newest("billing_reason", &Invoice::billing_reason),
       Newest("hosted_invoice_url", &Invoice::hosted_invoice_url),
@@ -38,8 +53,8 @@ std::vector<Column<Invoice>> InvoiceColumns() {
       Newest("created", &Invoice::created),
       Newest("period_start", &Invoice::period_start),
       Newest("period_end", &Invoice::period_end),
-      Newest("service_period_start", &Invoice::service_period_start),
-      Newest("service_period_end", &Invoice::service_period_end),
+      Highest("service_period_start", &Invoice::service_period_start, TellsServicePeriod),
+      Highest("service_period_end", &Invoice::service_period_end, TellsServicePeriod),
       Newest("finalized_at", &Invoice::finalized_at),
       Newest("paid_at", &Invoice::paid_at),
       Newest("voided_at", &Invoice::voided_at),
@@ -61,14 +76,33 @@ const Rules<Invoice>& InvoiceRules() {
             return std::array<std::int64_t, 2>{i.amount_paid.value_or(0), i.attempt_count};
           },
       .columns = InvoiceColumns(),
+      .marks =
+          [](const Invoice& i, Instant) {
+            return IsPaid(i) || IsVoid(i) ? std::vector<std::string>{*i.status} : std::vector<std::string>{};
+          },
   };
   return rules;
+}
+
+// Stripe does not void what is paid nor collect what is void: both means that we misread one. The newer one counts, and
+// what Stripe answers when asked settles it.
+bool ContradictsItself(const FoldedInvoice& folded) {
+  const auto any = [&](auto predicate) {
+    return std::any_of(folded.order.begin(), folded.order.end(), [&](const auto& o) { return predicate(o.snapshot); });
+  };
+  return folded.order.back().type != kApiReadType && any(IsPaid) && any(IsVoid);
 }
 
 }  // namespace
 
 FoldResult<FoldedInvoice> FoldInvoice(std::span<const StoredEvent> events) {
-  return FoldBy<FoldedInvoice>(events, InvoiceRules());
+  auto result = FoldBy<FoldedInvoice>(events, InvoiceRules());
+  if (result) result->needs_refetch |= ContradictsItself(*result);
+  return result;
+}
+
+std::vector<std::string> EssentialOfInvoice(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, InvoiceRules(), now);
 }
 
 }  // namespace billsync::stripe

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <chrono>
+#include <set>
 
+#include "essential.h"
 #include "fold.h"
 
 namespace billsync::stripe {
@@ -18,13 +21,24 @@ bool IsOver(const Subscription& subscription) {
   return IsTerminalSubscriptionStatus(subscription.status);
 }
 
+// The list and whether it is whole belong together.
+Column<Subscription> ItemsColumn() {
+  return {.name = "items",
+          .rank = [](const Subscription& s) { return s.items.empty() ? 0 : 1; },
+          .take =
+              [](Subscription& to, const Subscription& from) {
+                to.items = from.items;
+                to.items_truncated = from.items_truncated;
+              }};
+}
+
 std::vector<Column<Subscription>> SubscriptionColumns() {
   return {
       Newest("customer", &Subscription::customer),
       Newest("currency", &Subscription::currency),
       Newest("created", &Subscription::created),
       Newest("start_date", &Subscription::start_date),
-      Newest("items", &Subscription::items),
+      ItemsColumn(),
       Newest("period_start", &Subscription::period_start),
       Newest("period_end", &Subscription::period_end),
       Newest("billing_cycle_anchor", &Subscription::billing_cycle_anchor),
@@ -35,6 +49,56 @@ std::vector<Column<Subscription>> SubscriptionColumns() {
       OnlyWhen([](const Folded<Subscription>& f) { return IsOver(f.current); },
                Newest("canceled_at", &Subscription::canceled_at)),
   };
+}
+
+bool IsPastDue(const Subscription& subscription) {
+  return subscription.status == "past_due";
+}
+
+// Of an item, what can decide the tier it buys. Texts Stripe sends hold no NUL.
+std::string PriceFacts(const Price& price) {
+  const std::string nul(1, '\0');
+  return price.id + nul + price.product.value_or("") + nul + price.lookup_key.value_or("") + nul +
+         price.plan_tier.value_or("");
+}
+
+// The tier is decided later and with a plan map that may change: by the newest snapshot whose prices are all mapped,
+// and, until its period is over, by what was paid for.
+void MarkTier(const Subscription& subscription, Instant now, std::vector<std::string>& marks) {
+  std::set<std::string> prices;
+  std::set<std::string> paid{subscription.status};
+  bool lasts = false;
+  for (const auto& item : subscription.items) {
+    prices.insert(PriceFacts(item.price));
+    const auto end = item.period_end ? item.period_end : subscription.period_end;
+    if (!end) continue;
+    paid.insert(PriceFacts(item.price) + "until" + std::to_string(UnixSeconds(*end)));
+    lasts |= *end > now;
+  }
+  const auto joined = [](const std::set<std::string>& texts) {
+    std::string all;
+    for (const auto& text : texts) all += text + '\1';
+    return all;
+  };
+  if (!prices.empty()) marks.push_back("prices " + joined(prices));
+  if (lasts) marks.push_back("paid " + joined(paid));
+}
+
+// Only such a snapshot tells which items there are. The one item of a legacy plan has no id.
+bool ListsItems(const Subscription& subscription) {
+  return !subscription.items.empty() && !subscription.items.front().id.empty();
+}
+
+std::vector<std::string> SubscriptionMarks(const Subscription& subscription, Instant now) {
+  std::vector<std::string> marks;
+  MarkTier(subscription, now, marks);
+  if (!ListsItems(subscription)) return marks;
+  if (!subscription.items_truncated) {
+    marks.emplace_back("all items");
+  } else {
+    for (const auto& item : subscription.items) marks.push_back("item " + item.id);
+  }
+  return marks;
 }
 
 const Rules<Subscription>& SubscriptionRules() {
@@ -51,17 +115,41 @@ const Rules<Subscription>& SubscriptionRules() {
             return std::array<std::int64_t, 2>{PeriodStart(s), 0};
           },
       .columns = SubscriptionColumns(),
+      .dated_state = IsPastDue,
+      .marks = SubscriptionMarks,
   };
   return rules;
 }
 
-// The start of the unbroken past_due stretch that the order ends with.
+// The start of the unbroken past_due stretch that the order ends with, in whole seconds as Stripe's stamps are.
 std::optional<Instant> PastDueSince(const std::vector<Ordered<Subscription>>& order) {
   std::optional<Instant> since;
-  for (auto at = order.rbegin(); at != order.rend() && at->snapshot.status == "past_due"; ++at) {
-    since = std::min(since.value_or(at->created), at->created);
+  for (auto at = order.rbegin(); at != order.rend() && IsPastDue(at->snapshot); ++at) {
+    const Instant second = std::chrono::floor<std::chrono::seconds>(at->created);
+    since = std::min(since.value_or(second), second);
   }
   return since;
+}
+
+// Where Stripe lists only the first items, the others are those that older snapshots show, back to the newest that
+// shows all.
+void CompleteItems(FoldedSubscription& folded) {
+  if (!folded.current.items_truncated) return;
+  folded.items_incomplete = true;
+  folded.needs_refetch = true;
+  auto& items = folded.current.items;
+  for (auto at = folded.order.rbegin(); at != folded.order.rend(); ++at) {
+    if (!ListsItems(at->snapshot)) continue;
+    bool adds = false;
+    for (const auto& item : at->snapshot.items) {
+      if (std::any_of(items.begin(), items.end(), [&](const auto& known) { return known.id == item.id; })) continue;
+      items.push_back(item);
+      adds = true;
+    }
+    if (adds) folded.origins.push_back({"items", at->event_id});
+    if (!at->snapshot.items_truncated) break;
+  }
+  std::sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
 }
 
 }  // namespace
@@ -70,9 +158,14 @@ FoldResult<FoldedSubscription> FoldSubscription(std::span<const StoredEvent> eve
   auto result = FoldBy<FoldedSubscription>(events, SubscriptionRules());
   if (!result) return result;
   FoldedSubscription& folded = *result;
+  CompleteItems(folded);
   if (folded.deleted && !IsOver(folded.current)) folded.current.status = "canceled";
   folded.past_due_since = folded.deleted ? std::nullopt : PastDueSince(folded.order);
   return result;
+}
+
+std::vector<std::string> EssentialOfSubscription(std::span<const StoredEvent> events, Instant now) {
+  return EssentialBy(events, SubscriptionRules(), now);
 }
 
 }  // namespace billsync::stripe

@@ -43,7 +43,9 @@ void ReadTimes(FieldReader& source, Invoice& decoded) {
 }
 
 void ReadServicePeriod(FieldReader& source, Invoice& decoded) {
-  const FieldReader lines = source.Child("lines");
+  FieldReader lines = source.Child("lines");
+  decoded.lines_truncated = lines.Flag("has_more");
+  if (decoded.lines_truncated) return;
   size_t index = 0;
   for (const JsonValue element : lines.Raw("data").Elements()) {
     FieldReader period = lines.Element("data", index++, element).Child("period");
@@ -71,6 +73,8 @@ tl::expected<Invoice, std::string> DecodeInvoice(JsonValue object) {
   decoded.subscription = ReadSubscription(source);
   decoded.status = ReadStatus(source);
   ReadAmounts(source, decoded);
+  decoded.payment_intent = source.Reference("payment_intent");
+  decoded.charge = source.Reference("charge");
   decoded.number = source.Text("number");
   decoded.billing_reason = source.Text("billing_reason");
   decoded.hosted_invoice_url = source.Text("hosted_invoice_url");

@@ -1,7 +1,7 @@
 #include "order.h"
 
 #include <algorithm>
-#include <chrono>
+#include <numeric>
 #include <stdexcept>
 #include <tuple>
 
@@ -10,30 +10,23 @@
 namespace billsync::stripe {
 namespace {
 
-// Facts about the state machine come before time: they are certain, stamps are not.
-auto SortKey(const Candidate& c) {
-  return std::tuple(c.terminal, !c.creation, c.status_rank, UnixSeconds(c.created), !c.api_read);
-}
-
-// The rule that separates two candidates of different keys.
-OrderRule RuleBetween(const Candidate& below, const Candidate& above) {
+// The rule that separates two candidates of different places.
+OrderRule RuleBetween(const Place& below, const Place& above) {
   if (below.terminal != above.terminal) return OrderRule::kTerminal;
-  if (below.creation != above.creation) return OrderRule::kNotCreation;
+  if (below.not_creation != above.not_creation) return OrderRule::kNotCreation;
   if (below.status_rank != above.status_rank) return OrderRule::kStatusRank;
-  if (UnixSeconds(below.created) != UnixSeconds(above.created)) return OrderRule::kTime;
+  if (below.second != above.second) return OrderRule::kTime;
   return OrderRule::kEventOverRead;
 }
 
-std::vector<size_t> SortedByKey(std::span<const Candidate> candidates) {
-  std::vector<size_t> indices(candidates.size());
-  for (size_t i = 0; i < indices.size(); ++i) indices[i] = i;
-  std::sort(indices.begin(), indices.end(), [&](size_t a, size_t b) {
-    const auto key_a = SortKey(candidates[a]);
-    const auto key_b = SortKey(candidates[b]);
-    if (key_a != key_b) return key_a < key_b;
-    return candidates[a].event_id < candidates[b].event_id;
-  });
-  return indices;
+// The event that was right before set `i`, as far as `reach` sets further down tell; null: none.
+const StoredEvent* AnchorOf(std::span<const Candidate> candidates, std::span<const TiedSet> sets, size_t i,
+                            size_t reach) {
+  if (i == 0 || reach == 0) return nullptr;
+  const TiedSet& below = sets[i - 1];
+  if (below.size() == 1) return candidates[below.front()].event;
+  const auto ordering = OrderTiedSet(candidates, below, AnchorOf(candidates, sets, i - 1, reach - 1));
+  return candidates[ordering.placements.back().candidate].event;
 }
 
 }  // namespace
@@ -62,19 +55,32 @@ std::string_view Code(OrderRule rule) {
   throw std::logic_error("unknown OrderRule");
 }
 
+std::vector<TiedSet> TiedSets(std::span<const Candidate> candidates) {
+  std::vector<size_t> sorted(candidates.size());
+  std::iota(sorted.begin(), sorted.end(), size_t{0});
+  std::sort(sorted.begin(), sorted.end(), [&](size_t a, size_t b) {
+    return std::tie(candidates[a].place, candidates[a].event->id) <
+           std::tie(candidates[b].place, candidates[b].event->id);
+  });
+  std::vector<TiedSet> sets;
+  for (const size_t i : sorted) {
+    if (sets.empty() || candidates[sets.back().front()].place != candidates[i].place) sets.emplace_back();
+    sets.back().push_back(i);
+  }
+  return sets;
+}
+
 Ordering PutInOrder(std::span<const Candidate> candidates) {
   Ordering ordering;
-  const auto sorted = SortedByKey(candidates);
-  for (auto begin = sorted.begin(); begin != sorted.end();) {
-    const auto end = std::find_if(begin, sorted.end(),
-                                  [&](size_t i) { return SortKey(candidates[i]) != SortKey(candidates[*begin]); });
-    const Candidate* anchor = begin == sorted.begin() ? nullptr : &candidates[ordering.placements.back().candidate];
-    auto tied = OrderTiedSet(candidates, {begin, end}, anchor);
+  const auto sets = TiedSets(candidates);
+  for (size_t i = 0; i < sets.size(); ++i) {
+    const bool alone = sets[i].size() == 1;
+    auto tied = OrderTiedSet(candidates, sets[i], alone ? nullptr : AnchorOf(candidates, sets, i, kAnchorReach));
     tied.placements.front().above_previous =
-        anchor == nullptr ? OrderRule::kFirst : RuleBetween(*anchor, candidates[*begin]);
+        i == 0 ? OrderRule::kFirst
+               : RuleBetween(candidates[sets[i - 1].front()].place, candidates[sets[i].front()].place);
     ordering.placements.insert(ordering.placements.end(), tied.placements.begin(), tied.placements.end());
     ordering.rivals = std::move(tied.rivals);
-    begin = end;
   }
   return ordering;
 }

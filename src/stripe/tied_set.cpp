@@ -1,8 +1,11 @@
 #include "tied_set.h"
 
 #include <algorithm>
+#include <deque>
 #include <limits>
 #include <optional>
+
+#include "chain.h"
 
 namespace billsync::stripe {
 namespace {
@@ -18,23 +21,27 @@ struct Choice {
   std::vector<size_t> rivals;  // equals that only the id put aside
 };
 
-class TiedSet {
+class Path {
  public:
-  TiedSet(std::span<const Candidate> candidates, std::span<const size_t> members, const Candidate* anchor)
+  Path(std::span<const Candidate> candidates, std::span<const size_t> members, const StoredEvent* anchor)
       : candidates_(candidates),
         members_(members),
         has_anchor_(anchor != nullptr),
-        costs_(Links(candidates, members),
-               anchor == nullptr ? std::nullopt : std::optional<JsonValue>(anchor->link.object)) {}
+        costs_(Links(), anchor == nullptr ? std::nullopt : std::optional<JsonValue>(LinkTo(*anchor).object)) {}
 
   Ordering Order() const { return members_.size() <= kExactLimit ? ByWeighingAllPaths() : StepByStep(); }
 
  private:
   using Costs = std::vector<std::vector<int>>;  // [set of members, as bits][last of them]
 
-  static std::vector<ChainLink> Links(std::span<const Candidate> candidates, std::span<const size_t> members) {
+  // Parses again what the fold has read and dropped.
+  ChainLink LinkTo(const StoredEvent& event) {
+    return LinkOf(event, documents_.emplace_back(JsonDocument::Parse(event.payload).value()).Root());
+  }
+
+  std::vector<ChainLink> Links() {
     std::vector<ChainLink> links;
-    for (const size_t member : members) links.push_back(candidates[member].link);
+    for (const size_t member : members_) links.push_back(LinkTo(*candidates_[member].event));
     return links;
   }
 
@@ -144,14 +151,16 @@ class TiedSet {
   std::span<const Candidate> candidates_;
   std::span<const size_t> members_;
   bool has_anchor_;
+  std::deque<JsonDocument> documents_;  // what costs_ views
   ChainCosts costs_;
 };
 
 }  // namespace
 
-Ordering OrderTiedSet(std::span<const Candidate> candidates, std::span<const size_t> members, const Candidate* anchor) {
+Ordering OrderTiedSet(std::span<const Candidate> candidates, std::span<const size_t> members,
+                      const StoredEvent* anchor) {
   if (members.size() == 1) return {{{members.front(), OrderRule::kFirst}}, {}};
-  return TiedSet(candidates, members, anchor).Order();
+  return Path(candidates, members, anchor).Order();
 }
 
 }  // namespace billsync::stripe

@@ -120,7 +120,8 @@ TEST(Admin, ListsFiltersAndShowsEvents) {
   TestDatabase database;
   RunningService service(database.url());
   PostParked(service, database, "evt_1");
-  const std::string body = Event("evt_2", "charge.succeeded", R"({"id":"ch_1","object":"charge","customer":"cus_2"})");
+  const std::string body =
+      Event("evt_2", "setup_intent.succeeded", R"({"id":"seti_1","object":"setup_intent","customer":"cus_2"})");
   ASSERT_EQ(PostEvent(service.port(), body, SignIndependently(body)).status, 200);
   const auto ids = [&](const std::string& query) {
     const auto answer = Get(service.admin_port(), "/api/v1/events" + query, kOpsToken);
@@ -143,7 +144,7 @@ TEST(Admin, ListsFiltersAndShowsEvents) {
     EXPECT_EQ(CodeOf(answer), "bad_limit") << query;
   }
   const auto shown = ParsedJson(Get(service.admin_port(), "/api/v1/events/evt_2", kOpsToken).body);
-  EXPECT_EQ(Member(shown["event"], "type"), "charge.succeeded");
+  EXPECT_EQ(Member(shown["event"], "type"), "setup_intent.succeeded");
   EXPECT_EQ(Member(shown, "payload"), body);
   const auto nowhere = Get(service.admin_port(), "/api/v1/events/evt_nowhere", kOpsToken);
   EXPECT_EQ(nowhere.status, 404);

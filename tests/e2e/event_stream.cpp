@@ -17,7 +17,7 @@ std::vector<SignedEvent> MakeStream(int count, int subscriptions) {
     const std::string number = std::to_string(i % subscriptions);
     std::string body = SubscriptionEvent(id, "sub_" + number, "cus_" + number, "active", start + i);
     if (i % 10 == 3) body = SubscriptionEvent(id, "sub_unknown", "cus_unknown", "active", start + i);
-    if (i % 7 == 5) body = Event(id, "charge.succeeded", R"({"id":"ch_1","object":"charge"})");
+    if (i % 7 == 5) body = Event(id, "setup_intent.succeeded", R"({"id":"seti_1","object":"setup_intent"})");
     std::string signature = SignInBulk(body);
     events.push_back({id, std::move(body), std::move(signature)});
   }

@@ -68,7 +68,7 @@ TEST(WebhookBody, WhatIsNoEventIsRefusedWithItsCode) {
 TEST(WebhookBody, WhatWeDoNotUseIsStoredAsIgnoredWithItsReason) {
   TestDatabase database;
   RunningService service(database.url());
-  for (const char* name : {"01-payment_intent.succeeded", "02-v1.customer.subscription.updated",
+  for (const char* name : {"01-setup_intent.succeeded", "02-v1.customer.subscription.updated",
                            "03-billing.agent_wallet.rebalanced", "04-invoice.upcoming"}) {
     EXPECT_EQ(PostSigned(service, ReadSource(std::string("fixtures/events/noise/") + name + ".json")).status, 200)
         << name;

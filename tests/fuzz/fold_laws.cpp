@@ -77,15 +77,25 @@ void CheckFoldLaws(EventUse use, const Events& events) {
     case EventUse::kCustomer:
       return Check<stripe::FoldedCustomer>(stripe::FoldCustomer, events);
     case EventUse::kPrice:
+      return Check<stripe::Folded<stripe::CatalogPrice>>(stripe::FoldPrice, events);
     case EventUse::kProduct:
+      return Check<stripe::Folded<stripe::Product>>(stripe::FoldProduct, events);
     case EventUse::kSchedule:
+      return Check<stripe::Folded<stripe::SubscriptionSchedule>>(stripe::FoldSchedule, events);
     case EventUse::kCharge:
+      return Check<stripe::Folded<stripe::Charge>>(stripe::FoldCharge, events);
     case EventUse::kPaymentIntent:
+      return Check<stripe::Folded<stripe::PaymentIntent>>(stripe::FoldPaymentIntent, events);
     case EventUse::kInvoicePayment:
+      return Check<stripe::Folded<stripe::InvoicePayment>>(stripe::FoldInvoicePayment, events);
     case EventUse::kRefund:
+      return Check<stripe::Folded<stripe::Refund>>(stripe::FoldRefund, events);
     case EventUse::kCreditNote:
+      return Check<stripe::Folded<stripe::CreditNote>>(stripe::FoldCreditNote, events);
     case EventUse::kDiscount:
+      return Check<stripe::Folded<stripe::Discount>>(stripe::FoldDiscount, events);
     case EventUse::kActiveEntitlements:
+      return Check<stripe::Folded<stripe::ActiveEntitlements>>(stripe::FoldActiveEntitlements, events);
     case EventUse::kCheckoutSession:
     case EventUse::kIgnored:
       return;

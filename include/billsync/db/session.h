@@ -163,8 +163,6 @@ struct TransactionOptions {
   bool read_only = false;
   bool snapshot = false;  // REPEATABLE READ: every statement sees the same moment
   std::optional<std::chrono::seconds> statement_timeout = std::nullopt;  // nullopt: the session's
-  // Waiting longer for one lock throws Transient, SQLSTATE 55P03. Nullopt: until the statement times out.
-  std::optional<std::chrono::seconds> lock_timeout = std::nullopt;
 };
 
 // BEGIN … COMMIT; rolls back when it is destroyed uncommitted. Settings are SET LOCAL, so it works through PgBouncer in

@@ -25,6 +25,8 @@ struct Invoice {
   std::optional<std::int64_t> amount_remaining;
   std::optional<std::int64_t> pre_payment_credit_notes_amount;
   std::optional<std::int64_t> post_payment_credit_notes_amount;
+  std::optional<std::string> payment_intent;  // what paid it, until 2025-02-24.acacia; from basil on invoice payments
+  std::optional<std::string> charge;          // tell, and a webhook's invoice names neither
   std::optional<std::string> number;
   std::optional<std::string> billing_reason;
   std::optional<std::string> hosted_invoice_url;
@@ -33,8 +35,9 @@ struct Invoice {
   std::optional<Instant> due_date;
   std::optional<Instant> period_start;  // the window items were gathered in, not what was paid for
   std::optional<Instant> period_end;
-  std::optional<Instant> service_period_start;  // earliest start and latest end of the lines the snapshot lists
-  std::optional<Instant> service_period_end;
+  std::optional<Instant> service_period_start;  // earliest start and latest end of the lines; none unless all are
+  std::optional<Instant> service_period_end;    // listed
+  bool lines_truncated = false;                 // Stripe has more lines than the snapshot lists
   std::optional<Instant> finalized_at;
   std::optional<Instant> paid_at;
   std::optional<Instant> voided_at;

@@ -16,6 +16,7 @@
 #include "billsync/stripe/catalog.h"
 #include "billsync/stripe/customer.h"
 #include "billsync/stripe/discount.h"
+#include "billsync/stripe/event_use.h"
 #include "billsync/stripe/invoice.h"
 #include "billsync/stripe/payment.h"
 #include "billsync/stripe/subscription.h"
@@ -85,8 +86,12 @@ struct Folded {
   T current;
   std::vector<Ordered<T>> order;     // oldest → newest; back() is the winner
   std::vector<ValueOrigin> origins;  // values of `current` that are not the winner's own
-  bool deleted = false;              // Stripe has ended or removed the object; never comes undone
-  bool needs_refetch = false;        // only the id put the winner above an equal that shows something else
+  // Stripe has removed the object (customer, price, product, discount, draft invoice), or it is over for good (canceled
+  // subscription, ended schedule). Never comes undone.
+  bool deleted = false;
+  // What Stripe answers when asked would settle it: only the id put the winner above an equal that shows something
+  // else, or the events contradict themselves, or do not show all of the object.
+  bool needs_refetch = false;
   std::vector<UnreadableEvent> unreadable;
   std::vector<std::string> ignored;  // ids of events of other types
 
@@ -96,6 +101,9 @@ struct Folded {
 struct FoldedSubscription : Folded<Subscription> {
   // Since when the subscription has been past_due without a break; none unless it is past_due now.
   std::optional<Instant> past_due_since;
+  // Stripe listed only part of the items. `current.items` has the others from older snapshots: one that was removed
+  // since may still be among them, and one that was never listed is not.
+  bool items_incomplete = false;
 
   bool operator==(const FoldedSubscription&) const = default;
 };
@@ -127,5 +135,17 @@ FoldResult<Folded<Refund>> FoldRefund(std::span<const StoredEvent> events);
 FoldResult<Folded<CreditNote>> FoldCreditNote(std::span<const StoredEvent> events);
 FoldResult<Folded<Discount>> FoldDiscount(std::span<const StoredEvent> events);
 FoldResult<Folded<ActiveEntitlements>> FoldActiveEntitlements(std::span<const StoredEvent> events);
+
+// The ids of those of an object's `events` that must be kept so that nothing changes whatever comes later. For E of the
+// essential ones, X any of the others, and N any events of later seconds than all of `events`:
+//
+//   fold(E ∪ X ∪ N) = fold(events ∪ N)  in everything but `order`, `unreadable` and `ignored`.
+//
+// `order` keeps its first and last entry, and, for subscriptions, the newest entry of each set of prices and of each
+// paid period that ends after `now`: what the entitlement needs, which is decided with a plan map and a clock that the
+// fold does not know. `now` must not be later than any moment that is asked about afterwards. The essential events of
+// E ∪ X ∪ N are those of events ∪ N, so a long life can be gone through in pieces, oldest first, cut between seconds.
+// For a use that has no fold all ids are essential. Never throws on any payload. Any thread.
+std::vector<std::string> EssentialEvents(EventUse use, std::span<const StoredEvent> events, Instant now);
 
 }  // namespace billsync::stripe

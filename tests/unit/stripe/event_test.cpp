@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "billsync/stripe/event_use.h"
 #include "event_text.h"
 
 namespace billsync::stripe {
@@ -117,36 +116,19 @@ TEST(Envelope, AcceptsAnIdOfTheGreatestLength) {
   EXPECT_TRUE(ReadEnvelope(R"({"id":")" + std::string(255, 'x') + R"(","object":"event","type":"a","created":1})"));
 }
 
-TEST(EventUse, FollowsTheType) {
-  struct Row {
-    const char* type;
-    const char* object_type;
-    EventUse use;
+TEST(Envelope, KeepsASummaryOfEntitlementsUnderItsCustomer) {
+  const auto of = [](const std::string& customer) {
+    return ReadEnvelope(
+        R"({"id":"evt_1","object":"event","type":"entitlements.active_entitlement_summary.updated","created":1,
+            "data":{"object":{"object":"entitlements.active_entitlement_summary",)" +
+        customer + "}}}");
   };
-  const std::vector<Row> rows{
-      {"customer.subscription.created", "subscription", EventUse::kSubscription},
-      {"customer.subscription.trial_will_end", "subscription", EventUse::kSubscription},
-      {"customer.subscription.pending_update_expired", "subscription", EventUse::kSubscription},
-      {"customer.subscription.updated", "plan", EventUse::kSubscription},  // unreadable, which is not unimportant
-      {"customer.subscription.brand_new", "subscription", EventUse::kIgnored},
-      {"invoice.paid", "invoice", EventUse::kInvoice},
-      {"invoice.payment_attempt_required", "invoice", EventUse::kInvoice},
-      {"invoice.upcoming", "invoice", EventUse::kIgnored},
-      {"invoiceitem.created", "invoiceitem", EventUse::kIgnored},
-      {"invoice_payment.paid", "invoice_payment", EventUse::kIgnored},
-      {"customer.deleted", "customer", EventUse::kCustomer},
-      {"customer.discount.created", "discount", EventUse::kIgnored},
-      {"customer.source.updated", "card", EventUse::kIgnored},
-      {"checkout.session.completed", "checkout.session", EventUse::kCheckoutSession},
-      {"checkout.session.async_payment_failed", "checkout.session", EventUse::kCheckoutSession},
-      {"v1.customer.subscription.updated", "subscription", EventUse::kIgnored},
-      {"payment_intent.succeeded", "payment_intent", EventUse::kIgnored},
-      {"billsync.api_read", "subscription", EventUse::kSubscription},
-      {"billsync.api_read", "checkout.session", EventUse::kCheckoutSession},
-      {"billsync.api_read", "charge", EventUse::kIgnored},
-      {"", "", EventUse::kIgnored},
-  };
-  for (const auto& row : rows) EXPECT_EQ(UseOf(row.type, row.object_type), row.use) << row.type;
+  EXPECT_EQ(of(R"("customer":"cus_1")")->object_id, "entitlements:cus_1");
+  EXPECT_EQ(of(R"("customer":"cus_1")")->customer, "cus_1");
+  EXPECT_EQ(of(R"("customer":{"id":"cus_1"})")->object_id, "entitlements:cus_1");
+  EXPECT_EQ(of(R"("customer":null,"customer_account":"acct_1")")->object_id, "entitlements:acct_1");
+  EXPECT_EQ(of(R"("customer":null)")->object_id, std::nullopt);
+  EXPECT_EQ(of(R"("customer":7)")->object_id, std::nullopt);
 }
 
 }  // namespace

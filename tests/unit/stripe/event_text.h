@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -56,6 +57,41 @@ inline std::string FileText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("cannot open " + path);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// What `decode` makes of an object's text, and what it has against it ("" when nothing).
+template <typename T>
+T Decoded(tl::expected<T, std::string> (*decode)(JsonValue), const std::string& text) {
+  const auto document = Parsed(text);
+  auto decoded = decode(document.Root());
+  if (!decoded) throw std::runtime_error(decoded.error());
+  return *std::move(decoded);
+}
+template <typename T>
+std::string FaultOf(tl::expected<T, std::string> (*decode)(JsonValue), const std::string& text) {
+  const auto document = Parsed(text);
+  const auto decoded = decode(document.Root());
+  return decoded ? "" : decoded.error();
+}
+
+// The fold of `events`, which must give a row.
+template <typename F>
+F FoldedBy(FoldResult<F> (*fold)(std::span<const StoredEvent>), const std::vector<StoredEvent>& events) {
+  auto folded = fold(events);
+  if (!folded) throw std::runtime_error("nothing to fold");
+  return *std::move(folded);
+}
+
+// Expects the fold of every order of `events` to be the same, and returns it.
+template <typename F>
+F FoldedInEveryOrder(FoldResult<F> (*fold)(std::span<const StoredEvent>), std::vector<StoredEvent> events) {
+  const F first = FoldedBy(fold, events);
+  const auto by_id = [](const StoredEvent& a, const StoredEvent& b) { return a.id < b.id; };
+  std::sort(events.begin(), events.end(), by_id);
+  do {
+    if (FoldedBy(fold, events) != first) throw std::runtime_error("another order gives another row");
+  } while (std::next_permutation(events.begin(), events.end(), by_id));
+  return first;
 }
 
 // Calls `check` with every order of `events` (keep it to six or so).

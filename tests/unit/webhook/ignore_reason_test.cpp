@@ -48,7 +48,7 @@ TEST(IgnoreReason, NamesWhyAnEventChangesNoRow) {
     std::optional<bool> livemode;
     std::optional<IgnoreReason> reason;
   } cases[] = {
-      {"another type", Event("payment_intent.succeeded", "payment_intent"), {}, IgnoreReason::kTypeNotUsed},
+      {"another type", Event("setup_intent.succeeded", "setup_intent"), {}, IgnoreReason::kTypeNotUsed},
       {"a type of the future", Event("billing.agent_wallet.rebalanced", "x"), {}, IgnoreReason::kTypeNotUsed},
       {"a verb of the future", Event("invoice.teleported", "invoice"), {}, IgnoreReason::kTypeNotUsed},
       {"a preview", Event("invoice.upcoming", "invoice", std::nullopt), {}, IgnoreReason::kTypeNotUsed},
