@@ -64,7 +64,8 @@ Target Decide(const db::Row& user, const Facts& facts, const FeatureTier* featur
     const auto entitlement = billing::DecideEntitlement(facts.subscriptions, now, policy);
     target.tier = entitlement.tier;
     target.cause = entitlement.cause;
-    if (entitlement.subscription) target.subscription = entitlement.subscription;
+    // Without one that entitles the best of the others: what was there before would depend on what came first.
+    if (entitlement.about) target.subscription = entitlement.about;
   }
   if (features != nullptr) AddFeatures(*features, !facts.subscriptions.empty(), target);
   target.quota = override_quota.value_or(plans.Quota(target.tier));

@@ -98,7 +98,7 @@ class Play {
     return deliveries;
   }
 
-  int64_t Batch() { return 1 + static_cast<int64_t>(dice_.Below(dice_.Chance(50) ? 8 : 200)); }
+  int64_t Batch() { return 1 + static_cast<int64_t>(dice_.Below(dice_.Chance(30) ? 5 : 120)); }
 
   void LetApply() {
     switch (dice_.Below(4)) {
@@ -123,12 +123,12 @@ class Play {
 Lives LivesOf(Dice& dice) {
   return MakeLives(
       dice,
-      {.customers = 5, .end = kAsOfSeconds, .prices = kStagePrices, .currencies = {"usd", "usd", "usd", "eur", "chf"}});
+      {.customers = 4, .end = kAsOfSeconds, .prices = kStagePrices, .currencies = {"usd", "usd", "usd", "eur", "chf"}});
 }
 
 TEST(ApplyProperty, AnyArrivalEndsInTheRowsOfTheSortedTruth) {
   Stage stage;
-  const auto [first, last] = SeedsFrom(1, 12);
+  const auto [first, last] = SeedsFrom(1, 3);
   int kills = 0;
   for (uint64_t seed = first; seed <= last && !HasFailure(); ++seed) {
     Dice dice(seed);
@@ -136,7 +136,7 @@ TEST(ApplyProperty, AnyArrivalEndsInTheRowsOfTheSortedTruth) {
     Play(stage, lives, dice).Truth();
     const std::string rows = stage.Rows(), fates = stage.Fates();
     ASSERT_NE(rows.find("billing_subscriptions"), std::string::npos) << rows;
-    for (int telling = 0; telling < 3; ++telling) {
+    for (int telling = 0; telling < 2; ++telling) {
       const std::string what = "seed " + std::to_string(seed) + ", telling " + std::to_string(telling);
       Play play(stage, lives, dice);
       play.Disorder();

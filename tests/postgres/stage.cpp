@@ -17,6 +17,10 @@ constexpr const char* kIncidentalColumns = R"(
     AND (a.attidentity <> '' OR a.attname IN ('linked_at')
          OR (a.attname <> 'user_id' AND pg_get_expr(d.adbin, d.adrelid) ~ 'now\(\)|CURRENT_TIMESTAMP|uuid|nextval')))";
 
+// What named a customer's user is recorded until one is linked, so by which event depends on what came first; whom it
+// named does not.
+constexpr const char* kUntilLinked = "{event_id,event_created}";
+
 // A function that gives every table's rows as lines: it has to be built from the catalog, because tables come.
 constexpr const char* kRowsFunction = R"(
 CREATE FUNCTION test_rows() RETURNS text LANGUAGE plpgsql AS $$
@@ -25,7 +29,8 @@ DECLARE
   lines text;
   everything text := '';
 BEGIN
-  FOR t IN SELECT c.relname, (@incidental@) AS incidental FROM pg_class c
+  FOR t IN SELECT c.relname, (@incidental@) || CASE c.relname WHEN 'billing_customer_evidence' THEN '@until@'::text[]
+                                               ELSE '{}' END AS incidental FROM pg_class c
            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
              AND (c.relname LIKE 'billing\_%' OR c.relname LIKE 'stripe\_%')
              AND c.relname NOT IN ('stripe_events', 'billing_jobs', 'billing_job_runs', 'billing_plan_map',
@@ -37,7 +42,7 @@ BEGIN
     everything := everything || coalesce(lines || E'\n', '');
   END LOOP;
   SELECT string_agg(format('user %s %s %s %s %s', id, plan_tier, monthly_runs_quota, stripe_customer_id,
-                           ''), E'\n' ORDER BY id) INTO lines FROM users;
+                           stripe_subscription_id), E'\n' ORDER BY id) INTO lines FROM users;
   RETURN everything || coalesce(lines, '');
 END
 $$)";
@@ -105,6 +110,7 @@ const std::vector<std::pair<std::string, int64_t>> kStagePrices = {{"price_demo_
 Stage::Stage() {
   std::string rows_function = kRowsFunction;
   rows_function.replace(rows_function.find("@incidental@"), 12, kIncidentalColumns);
+  rows_function.replace(rows_function.find("@until@"), 7, kUntilLinked);
   mirror.database.Run(rows_function);
   mirror.database.Run(kKillSwitch);
 }
