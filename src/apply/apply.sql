@@ -9,19 +9,30 @@ LIMIT $1::int
 FOR UPDATE SKIP LOCKED
 
 -- name: ClaimParked
--- The same for parked events whose next attempt is due. Index stripe_events_due_parked.
+-- The same for parked events whose next attempt is due. Index stripe_events_due_parked. Not those that the database
+-- refused before: each could bring down the whole batch again.
 SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
 FROM stripe_events
-WHERE status = 'parked' AND next_attempt_at <= now()
+WHERE status = 'parked' AND reason <> 'apply_failed' AND next_attempt_at <= now()
 ORDER BY next_attempt_at, id
 LIMIT $1::int
 FOR UPDATE SKIP LOCKED
 
--- name: ClaimEvent
--- One event by id, if it is still due; used to isolate a poison event.
+-- name: ClaimFailed
+-- One event that the database refused before and whose next attempt is due. Index stripe_events_due_parked.
 SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
 FROM stripe_events
-WHERE id = $1 AND status IN ('received', 'parked')
+WHERE status = 'parked' AND reason = 'apply_failed' AND next_attempt_at <= now()
+ORDER BY next_attempt_at, id
+LIMIT 1
+FOR UPDATE SKIP LOCKED
+
+-- name: ClaimEvents
+-- Events by id, as far as they may be applied; used to find the poison in a batch. Primary key.
+SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
+FROM stripe_events
+WHERE id = ANY ($1::text[]) AND status IN ('received', 'parked')
+ORDER BY id
 FOR UPDATE SKIP LOCKED
 
 -- name: BoundLockWaits
@@ -54,7 +65,9 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[]) AS t (id,
 WHERE e.id = t.id
 
 -- name: ReleaseCustomers
--- Customers that were just linked: what waited for them is due. Run after the commit that linked them.
+-- Customers linked in this transaction: what waited for them is due. Under the customers' advisory locks. SKIP LOCKED:
+-- who holds one of these events waits for such a lock, or has ended by the time it would matter.
+-- Index stripe_events_parked_customer.
 UPDATE stripe_events SET next_attempt_at = now()
 WHERE id IN (SELECT id FROM stripe_events
              WHERE customer = ANY ($1::text[]) AND status = 'parked' AND reason = 'unknown_customer'

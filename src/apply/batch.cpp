@@ -52,9 +52,13 @@ class Batch {
   Batch(db::Transaction& tx, const ApplyOptions& options, Instant now)
       : tx_(tx), options_(options), now_(now), outcomes_(now) {}
 
-  const std::vector<ClaimedEvent>& Claim(const std::optional<std::string>& event_id) {
-    if (event_id) {
-      Take(tx_.Exec(sql::kClaimEvent, db::Params::Of(*event_id)));
+  const std::vector<ClaimedEvent>& Claim(const Selection& selection) {
+    if (!selection.ids.empty()) {
+      Take(tx_.Exec(sql::kClaimEvents, db::Params::Of(selection.ids)));
+      return claimed_;
+    }
+    if (selection.failed_before) {
+      Take(tx_.Exec(sql::kClaimFailed));
       return claimed_;
     }
     // Fresh ones first; a quarter of the batch is kept for parked ones, so that neither waits for the other.
@@ -85,7 +89,7 @@ class Batch {
                                              options_.policy, now_);
     result.claimed = claimed_.size();
     result.by_status = outcomes_.Write(tx_, claimed_);
-    result.newly_linked = links_.newly_linked();
+    ReleaseLinked();
     return result;
   }
 
@@ -177,6 +181,12 @@ class Batch {
     links_.Save(tx_);
   }
 
+  // What waited for the customers linked here is due. In the transaction that links them: an applier that works on one
+  // of their events at this moment waits for the customer's lock, and sees the link when it has it.
+  void ReleaseLinked() {
+    if (!links_.newly_linked().empty()) tx_.Exec(sql::kReleaseCustomers, db::Params::Of(links_.newly_linked()));
+  }
+
   // Every user this batch may change, in id order and before the first change, so that batches, sweeps and resets wait
   // for each other and never in a circle.
   void LockUsers() {
@@ -232,11 +242,11 @@ class Batch {
 
 }  // namespace
 
-BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now,
-                       const std::optional<std::string>& event_id, std::vector<std::string>* claimed_ids) {
+BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now, const Selection& selection,
+                       std::vector<std::string>* claimed_ids) {
   db::Transaction tx(session);
   Batch batch(tx, options, now);
-  for (const ClaimedEvent& event : batch.Claim(event_id)) {
+  for (const ClaimedEvent& event : batch.Claim(selection)) {
     if (claimed_ids != nullptr) claimed_ids->push_back(event.id);
   }
   BatchResult result = batch.Apply();
@@ -247,7 +257,7 @@ BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instan
 void ParkFailed(db::Session& session, const std::string& event_id, const std::string& detail, Instant now) {
   db::Transaction tx(session);
   std::vector<ClaimedEvent> claimed;
-  for (const db::Row row : tx.Exec(sql::kClaimEvent, db::Params::Of(event_id))) {
+  for (const db::Row row : tx.Exec(sql::kClaimEvents, db::Params::Of(std::vector{event_id}))) {
     claimed.push_back({.id = row.Text("id"),
                        .type = row.Text("type"),
                        .object_id = {},
@@ -258,12 +268,6 @@ void ParkFailed(db::Session& session, const std::string& event_id, const std::st
   Outcomes outcomes(now);
   outcomes.Park(event_id, ParkReason::kApplyFailed, detail);
   outcomes.Write(tx, claimed);
-  tx.Commit();
-}
-
-void ReleaseCustomers(db::Session& session, const std::vector<std::string>& customers) {
-  db::Transaction tx(session);
-  tx.Exec(sql::kReleaseCustomers, db::Params::Of(customers));
   tx.Commit();
 }
 

@@ -17,6 +17,9 @@
 
 namespace billsync::apply {
 
+struct BatchResult;
+struct Selection;
+
 struct ApplyOptions {
   billing::PlanMap plans{{}, {}};
   billing::EntitlementPolicy policy;
@@ -43,7 +46,8 @@ class Applier {
   // New events are on disk: look now instead of at the next poll.
   void Wake();
 
-  // Applies until nothing is due; returns the number of attempts. For the command line and tests.
+  // Applies until nothing is due; returns the number of attempts. For the command line and tests. A deadlock or a lost
+  // connection is tried again a few times, then thrown as db::Error.
   size_t ApplyAllDue();
 
   ApplyStats Stats() const;
@@ -51,7 +55,8 @@ class Applier {
  private:
   void Loop(const std::stop_token& stop);
   size_t ApplyOnce();
-  void Isolate(db::Session& session, const std::vector<std::string>& event_ids);
+  size_t ApplySelected(db::Session& session, const Selection& selection);
+  void Count(const BatchResult& result);
 
   db::Pool& pool_;
   const ApplyOptions options_;

@@ -1,0 +1,61 @@
+// Made-up but consistent lives of Stripe's objects, told in events the way Stripe tells them: in the old shape and the
+// new, several in one second, with previous_attributes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "support/dice.h"
+
+namespace billsync::testing {
+
+struct LifeEvent {
+  std::string id, type, object_id;
+  int64_t created = 0;  // Unix seconds
+  std::string body;
+};
+
+// What tells which user a customer belongs to. One way a customer: which of several is believed may depend on what
+// came first.
+enum class Evidence { kUsersRow, kCustomerMetadata, kSubscriptionMetadata, kCheckoutReference };
+
+struct CustomerLife {
+  std::string customer;
+  std::string user_id;
+  Evidence evidence = Evidence::kUsersRow;
+  std::vector<std::string> subscriptions, invoices;
+};
+
+struct Lives {
+  std::vector<CustomerLife> customers;
+  std::vector<LifeEvent> events;  // in the order they happened
+};
+
+struct LifeOptions {
+  size_t customers = 4;
+  int64_t end = 0;            // nothing happens later than this Unix second
+  int64_t days = 70;          // before `end` the first customer came
+  std::string name = "life";  // in every object's id, so that two tellings share none
+  size_t first_user = 1;      // users are numbered from here
+  // Prices subscriptions may have, with their amounts in minor units, and currencies.
+  std::vector<std::pair<std::string, int64_t>> prices = {{"price_demo_pro_monthly", 2900},
+                                                         {"price_demo_enterprise_monthly", 29900}};
+  std::vector<std::string> currencies = {"usd"};
+};
+
+// 00000000-0000-4000-8000-0000000000NN.
+std::string LifeUserId(size_t number);
+
+Lives MakeLives(Dice& dice, const LifeOptions& options);
+
+// The members of a JSON object by name, each as JSON text; and one way to write it.
+using JsonFields = std::map<std::string, std::string>;
+std::string JsonText(const JsonFields& fields);
+
+// A delivery's body. `previous` empty: no previous_attributes.
+LifeEvent MakeEvent(const std::string& id, const std::string& type, int64_t created, const JsonFields& object,
+                    const JsonFields& previous, bool old_shape);
+
+}  // namespace billsync::testing
