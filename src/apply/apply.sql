@@ -44,13 +44,6 @@ SELECT pg_advisory_xact_lock_shared(7243392, 17)
 SELECT pg_advisory_xact_lock(hashtextextended(key, 7243392017)) FROM unnest($1::text[]) WITH ORDINALITY AS k (key, n)
 ORDER BY n
 
--- name: ReadObjectEvents
--- Every event of the objects, whatever became of it; the fold needs the whole set. Index stripe_events_object.
-SELECT id, type, coalesce(object_type, '') AS object_type, object_id, created, payload
-FROM stripe_events
-WHERE object_id = ANY ($1::text[]) AND status <> 'ignored'
-ORDER BY object_id, created, id
-
 -- name: SetOutcomes
 -- Writes what became of the claimed events. $5: seconds until a parked one is looked at again.
 UPDATE stripe_events e

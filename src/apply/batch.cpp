@@ -14,6 +14,7 @@
 #include "folded_objects.h"
 #include "invoice_rows.h"
 #include "invoice_totals.h"
+#include "object_events.h"
 #include "payment_rows.h"
 #include "refund_rows.h"
 #include "schedule_rows.h"
@@ -67,10 +68,10 @@ class Batch {
     GroupByObject();
     LockCrossObject();
     LockKeys();
-    ReadEvents();
+    BatchResult result;
+    result.events_read = ReadObjectEvents(tx_, objects_, now_);
     FoldObjects();
     LinkCustomers();
-    BatchResult result;
     // What subscriptions are made from comes first.
     WriteCatalog(tx_, folded_.prices, folded_.products);
     WriteSchedules(tx_, folded_.schedules);
@@ -129,20 +130,6 @@ class Batch {
     if (keys.empty()) return;
     tx_.Exec(sql::kLockKeys, db::Params::Of(std::vector<std::string>(keys.begin(), keys.end())));
     tx_.Exec(sql::kBoundLockWaits, db::Params::Of("0"));
-  }
-
-  void ReadEvents() {
-    std::set<std::string> ids;
-    for (const auto& [key, unused] : objects_) ids.insert(key.id);
-    if (ids.empty()) return;
-    const auto rows =
-        tx_.Exec(sql::kReadObjectEvents, db::Params::Of(std::vector<std::string>(ids.begin(), ids.end())));
-    for (const db::Row row : rows) {
-      const auto use = stripe::UseOf(row.View("type"), row.View("object_type"));
-      const auto object = objects_.find({use, row.Text("object_id")});
-      if (object == objects_.end()) continue;
-      object->second.events.push_back({row.Text("id"), row.Text("type"), row.At("created"), row.Text("payload")});
-    }
   }
 
   void FoldObjects() {

@@ -17,6 +17,7 @@ struct BatchResult {
   std::map<std::string, uint64_t> by_status;  // how it ended
   std::vector<std::string> newly_linked;      // customers; what waited for them is to be released
   int64_t plan_changes = 0;
+  int64_t events_read = 0;  // of all touched objects; an object with a checkpoint is not read whole
 };
 
 // Claims up to options.batch due events, or only `event_id`, and applies them in one transaction. Throws db::Error;
