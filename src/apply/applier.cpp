@@ -42,6 +42,8 @@ std::string InWords(const std::exception& error) {
     words = "a number is too large for its column: ";
   } else if (state.starts_with("22")) {
     words = "a value does not fit its column: ";
+  } else if (state == "54000") {
+    words = "a text is too long for its index: ";
   } else if (state.starts_with("23")) {
     words = "a constraint refuses the row: ";
   } else if (state == "42501") {

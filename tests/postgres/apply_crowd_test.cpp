@@ -11,9 +11,10 @@
 
 #include "batch.h"
 #include "billsync/apply/entitlements.h"
-#include "differences.h"
 #include "platform_rows.h"
 #include "stage.h"
+#include "support/differences.h"
+#include "support/written_rows.h"
 
 namespace billsync::testing {
 namespace {
@@ -109,7 +110,7 @@ void ExpectTheTruthSoon(Stage& stage, const std::string& rows, const std::string
   }
   ExpectSameLines(fates, stage.Fates(), what);
   ExpectSameLines(rows, stage.Rows(), what);
-  EXPECT_EQ(stage.ContradictedPlanChanges(), "") << what;
+  EXPECT_EQ(ContradictedPlanChanges(stage.mirror.database), "") << what;
 }
 
 void RunRace(Stage& stage, uint64_t seed, int appliers) {
@@ -167,13 +168,13 @@ void RunRace(Stage& stage, uint64_t seed, int appliers) {
   ExpectTheTruthSoon(stage, rows, fates, what);
 }
 
-TEST(ApplyRace, TwoAppliersAndEverybodyElseEndInTheTruth) {
+TEST(ApplyCrowd, TwoAppliersAndEverybodyElseEndInTheTruth) {
   Stage stage;
   const auto [first, last] = SeedsFrom(1, 1);
   for (uint64_t seed = first; seed <= last && !HasFailure(); ++seed) RunRace(stage, seed, 2);
 }
 
-TEST(ApplyRace, FourAppliersAndEverybodyElseEndInTheTruth) {
+TEST(ApplyCrowd, FourAppliersAndEverybodyElseEndInTheTruth) {
   Stage stage;
   const auto [first, last] = SeedsFrom(101, 101);
   for (uint64_t seed = first; seed <= last && !HasFailure(); ++seed) RunRace(stage, seed, 4);
