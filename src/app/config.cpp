@@ -148,6 +148,8 @@ void ReadFileKeys(ConfigReader& reader, Config& config) {
   reader.Flag("customers.link_by_email", config.link_by_email);
   reader.Days("entitlement.grace_days", 0, 365, config.entitlement.grace);
   reader.Days("entitlement.silence_days", 1, 365, config.entitlement.silence);
+  reader.Flag("entitlement.hold_downgrades", config.entitlement.hold_downgrades);
+  reader.Flag("entitlement.pause_collection_entitles", config.entitlement.pause_collection_entitles);
   reader.Seconds("jobs.rollup_every_s", 1, 86400, config.rollup_every);
   reader.Seconds("jobs.quota_reset_every_s", 1, 86400, config.quota_reset_every);
   reader.Seconds("jobs.entitlement_sweep_every_s", 1, 86400, config.entitlement_sweep_every);

@@ -3,7 +3,7 @@
 #include "apply/apply_sql.h"
 #include "batch.h"
 #include "billsync/base/log.h"
-#include "billsync/billing/event_reason.h"
+#include "reviews.h"
 
 namespace billsync::apply {
 namespace {
@@ -114,6 +114,11 @@ size_t Applier::ApplyAllDue() {
 // One batch of what is due, then some of those that failed before, each alone.
 size_t Applier::ApplyOnce() {
   auto session = pool_.Acquire();
+  try {
+    ReleaseReviewed(*session);
+  } catch (const db::Bug& e) {  // the request stays; events that come in do not wait for its mending
+    Log(LogLevel::kError, "a review was not worked off", {{"error", e.what()}});
+  }
   size_t attempted = ApplySelected(*session, {});
   for (int i = 0; i < kAlonePerBatch; ++i) {
     const size_t alone = ApplySelected(*session, {.failed_before = true});
@@ -176,11 +181,8 @@ int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_
 }
 
 void AdoptPlanMap(db::Session& session, const std::string& fingerprint) {
-  db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
-  if (!tx.Exec(sql::kAdoptPlanMap, db::Params::Of(fingerprint)).empty()) {
-    tx.Exec(sql::kReleaseReason, db::Params::Of(billing::Code(billing::ParkReason::kUnmappedPrice)));
-    tx.Exec(sql::kReapplySubscriptions);
-  }
+  db::Transaction tx(session);
+  if (!tx.Exec(sql::kAdoptPlanMap, db::Params::Of(fingerprint)).empty()) RequestReviewOfAll(tx);
   tx.Commit();
 }
 

@@ -35,6 +35,11 @@ WHERE id = ANY ($1::text[]) AND status IN ('received', 'parked')
 ORDER BY id
 FOR UPDATE SKIP LOCKED
 
+-- name: BoundLockWaits
+-- While waiting for other batches: who waits longer gives up as a whole (55P03) and tries again, since no event is to
+-- blame. "0" ends it: a row that somebody else has locked is found out by the statement timeout, and its event parked.
+SELECT set_config('lock_timeout', $1, true)
+
 -- name: LockCrossObject
 -- This batch alone writes what other objects' rows are derived from, for the transaction. The two-number form has keys
 -- of its own, so no object's key can be the same. PostgreSQL queues: whoever shares after this one asked, waits.
@@ -49,13 +54,6 @@ SELECT pg_advisory_xact_lock_shared(7243392, 17)
 -- for each other and never in a circle. Taken after the event rows and before customers, then users.
 SELECT pg_advisory_xact_lock(hashtextextended(key, 7243392017)) FROM unnest($1::text[]) WITH ORDINALITY AS k (key, n)
 ORDER BY n
-
--- name: ReadObjectEvents
--- Every event of the objects, whatever became of it; the fold needs the whole set. Index stripe_events_object.
-SELECT id, type, coalesce(object_type, '') AS object_type, object_id, created, payload
-FROM stripe_events
-WHERE object_id = ANY ($1::text[]) AND status <> 'ignored'
-ORDER BY object_id, created, id
 
 -- name: SetOutcomes
 -- Writes what became of the claimed events. $5: seconds until a parked one is looked at again.
@@ -75,11 +73,6 @@ WHERE id IN (SELECT id FROM stripe_events
              WHERE customer = ANY ($1::text[]) AND status = 'parked' AND reason = 'unknown_customer'
              FOR UPDATE SKIP LOCKED)
 
--- name: ReleaseReason
--- Everything parked for one reason is due: the plan map may have changed while serve was down.
-UPDATE stripe_events SET next_attempt_at = now()
-WHERE id IN (SELECT id FROM stripe_events WHERE status = 'parked' AND reason = $1 FOR UPDATE SKIP LOCKED)
-
 -- name: RetryEvents
 -- A person asks for another attempt: the named events, or all parked and dead ones when $1 is empty.
 UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now()
@@ -92,14 +85,6 @@ INSERT INTO billing_plan_map AS m (fingerprint) VALUES ($1)
 ON CONFLICT (only_row) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, adopted_at = now()
 WHERE m.fingerprint <> EXCLUDED.fingerprint
 RETURNING fingerprint
-
--- name: ReapplySubscriptions
--- The tier of a subscription's row depends on the plan map, and so does what a feature is worth: the event each row was
--- last set by is applied again.
-UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now(), applied_at = NULL
-WHERE id IN (SELECT last_event_id FROM billing_subscriptions
-             UNION ALL SELECT last_event_id FROM billing_customer_features)
-  AND status = 'applied'
 
 -- name: CountDue
 SELECT count(*) AS due, coalesce(extract(epoch FROM now() - min(received_at)), 0)::bigint AS oldest_s

@@ -6,6 +6,7 @@
 #include "apply/apply_sql.h"
 #include "apply/customers_sql.h"
 #include "billsync/apply/entitlements.h"
+#include "catalog_rows.h"
 #include "credit_note_rows.h"
 #include "customer_links.h"
 #include "discount_rows.h"
@@ -13,8 +14,10 @@
 #include "folded_objects.h"
 #include "invoice_rows.h"
 #include "invoice_totals.h"
+#include "object_events.h"
 #include "payment_rows.h"
 #include "refund_rows.h"
+#include "schedule_rows.h"
 #include "subscription_rows.h"
 
 namespace billsync::apply {
@@ -26,11 +29,11 @@ using stripe::EventUse;
 
 // Locks, in the order in which every batch takes them, so that nobody waits in a circle:
 //
-//   1. the claimed events (SKIP LOCKED: nobody ever waits for one)
+//   1. the claimed events (SKIP LOCKED, as whatever makes events due again: nobody ever waits for one)
 //   2. the cross-object lock
 //   3. its objects and their customers, by key
-//   4. the payments its invoices name, by key
-//   5. users, by id
+//   4. users, by id
+//   5. the payments its invoices name, by key
 //   6. invoices, by id
 //
 // Why the rows do not depend on who runs beside whom. A row is computed from the stored events of its object, and some
@@ -40,7 +43,7 @@ using stripe::EventUse;
 // the other, the refund is lost for good: both events are applied. The same between a refund and the payment that
 // names its invoice. So a batch with any event that other rows are derived from holds lock 2 alone, and one without
 // shares it. Two batches that overlap in time are then both without; they write no row that another object's row is
-// derived from, but for an invoice that names its own payment, and that name they lock (4). All statements see what was
+// derived from, but for an invoice that names its own payment, and that name they lock (5). All statements see what was
 // committed before they began (READ COMMITTED), and each computation comes after its locks: it sees all that came
 // before it in the order of the locks, and the batch that comes after it sees its rows. The rows are those of some
 // order of whole batches, and no such order matters, because each computation is a function of what is stored.
@@ -69,10 +72,13 @@ class Batch {
     GroupByObject();
     LockCrossObject();
     LockKeys();
-    ReadEvents();
+    BatchResult result;
+    result.events_read = ReadObjectEvents(tx_, objects_, now_);
     FoldObjects();
     LinkCustomers();
-    BatchResult result;
+    // What subscriptions are made from comes first.
+    WriteCatalog(tx_, folded_.prices, folded_.products);
+    WriteSchedules(tx_, folded_.schedules);
     const auto users = WriteSubscriptions(tx_, WithUsers(folded_.subscriptions), options_.plans, outcomes_);
     users_to_revise_.insert(users.begin(), users.end());
     WriteMoney();
@@ -112,6 +118,7 @@ class Batch {
 
   void LockCrossObject() {
     if (objects_.empty()) return;
+    tx_.Exec(sql::kBoundLockWaits, db::Params::Of("10s"));
     const bool alone = std::ranges::any_of(objects_, [](const auto& entry) { return OthersDependOn(entry.first.use); });
     tx_.Exec(alone ? sql::kLockCrossObject : sql::kShareCrossObject);
   }
@@ -124,21 +131,9 @@ class Batch {
         if (!event->customer.empty()) keys.insert(event->customer);
       }
     }
-    if (!keys.empty()) tx_.Exec(sql::kLockKeys, db::Params::Of(std::vector<std::string>(keys.begin(), keys.end())));
-  }
-
-  void ReadEvents() {
-    std::set<std::string> ids;
-    for (const auto& [key, unused] : objects_) ids.insert(key.id);
-    if (ids.empty()) return;
-    const auto rows =
-        tx_.Exec(sql::kReadObjectEvents, db::Params::Of(std::vector<std::string>(ids.begin(), ids.end())));
-    for (const db::Row row : rows) {
-      const auto use = stripe::UseOf(row.View("type"), row.View("object_type"));
-      const auto object = objects_.find({use, row.Text("object_id")});
-      if (object == objects_.end()) continue;
-      object->second.events.push_back({row.Text("id"), row.Text("type"), row.At("created"), row.Text("payload")});
-    }
+    if (keys.empty()) return;
+    tx_.Exec(sql::kLockKeys, db::Params::Of(std::vector<std::string>(keys.begin(), keys.end())));
+    tx_.Exec(sql::kBoundLockWaits, db::Params::Of("0"));
   }
 
   void FoldObjects() {

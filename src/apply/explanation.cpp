@@ -45,6 +45,20 @@ class Explainer {
     return result;
   }
 
+  ExplainedEvent Event(const EventSummary& event, const std::vector<ExplainedColumn>& columns) const {
+    ExplainedEvent result;
+    result.event = event;
+    for (const auto& column : columns) {
+      if (column.event_id == event.id) result.sets.push_back(column.name);
+    }
+    if (const auto place = places_.find(event.id); place != places_.end()) {
+      GivePlace(place->second, result);
+    } else {
+      GiveReason(result);
+    }
+    return result;
+  }
+
  private:
   const RowValue* FindValue(std::string_view column) const {
     const auto found = std::ranges::find(facts_.view.values, column, &RowValue::column);
@@ -52,7 +66,9 @@ class Explainer {
   }
 
   ExplainedColumn Column(const std::string& name, const std::optional<std::string>& value, const RowValue* meaning) {
-    ExplainedColumn column{.name = name, .value = Shown(value)};
+    ExplainedColumn column;
+    column.name = name;
+    column.value = Shown(value);
     if (meaning == nullptr) return column;
     column.note = meaning->note;
     if (!meaning->member.empty()) column.event_id = facts_.view.SourceOf(meaning->member);
@@ -89,19 +105,6 @@ class Explainer {
     const auto place = places_.find(event.event.id);
     const bool placed = place != places_.end();
     return {placed, placed ? place->second : 0, event.event.created, event.event.id};
-  }
-
-  ExplainedEvent Event(const EventSummary& event, const std::vector<ExplainedColumn>& columns) const {
-    ExplainedEvent result{.event = event};
-    for (const auto& column : columns) {
-      if (column.event_id == event.id) result.sets.push_back(column.name);
-    }
-    if (const auto place = places_.find(event.id); place != places_.end()) {
-      GivePlace(place->second, result);
-    } else {
-      GiveReason(result);
-    }
-    return result;
   }
 
   void GivePlace(size_t place, ExplainedEvent& event) const {
@@ -200,6 +203,11 @@ std::string_view Code(Standing standing) {
   throw std::logic_error("unknown Standing");
 }
 
+ExplainedEvent ExplainAlone(const EventSummary& event) {
+  const ObjectFacts nothing;
+  return Explainer(nothing).Event(event, {});
+}
+
 Explanation Explain(const ObjectFacts& facts) {
   return Explainer(facts).Explain();
 }
@@ -209,7 +217,7 @@ std::string Sentence(OrderRule rule, const std::string& below) {
     case OrderRule::kFirst:
       return "nothing is below it";
     case OrderRule::kTerminal:
-      return "it shows a final state, " + below + " does not";
+      return "it shows an end (a final state or a deletion), " + below + " does not";
     case OrderRule::kNotCreation:
       return below + " is the creation, always the earliest";
     case OrderRule::kStatusRank:

@@ -29,6 +29,9 @@ struct ObjectFacts {
 // Pure.
 Explanation Explain(const ObjectFacts& facts);
 
+// An event that is not in any order: what it is by itself. Pure.
+ExplainedEvent ExplainAlone(const EventSummary& event);
+
 // Why the rule puts an event above `below`, for a person: "later second than evt_1".
 std::string Sentence(stripe::OrderRule rule, const std::string& below);
 

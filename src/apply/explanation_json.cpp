@@ -12,16 +12,6 @@ std::string ColumnJson(const ExplainedColumn& column) {
   return json.Text();
 }
 
-std::string EventJson(const ExplainedEvent& event) {
-  JsonArray sets;
-  for (const auto& column : event.sets) sets.AddRaw(JsonQuote(column));
-  JsonObject json;
-  json.AddRaw("event", event.event.Json()).Add("standing", Code(event.standing));
-  json.Add("rule", event.rule ? std::optional(std::string(Code(*event.rule))) : std::nullopt);
-  json.Add("above", event.above).Add("lost_to", event.lost_to).AddRaw("sets", sets.Text()).Add("why", event.why);
-  return json.Text();
-}
-
 std::string LinkJson(const ExplainedLink& link) {
   JsonArray evidence;
   for (const auto& one : link.evidence) {
@@ -41,10 +31,20 @@ std::string LinkJson(const ExplainedLink& link) {
 
 }  // namespace
 
+std::string ExplainedEvent::Json() const {
+  JsonArray columns;
+  for (const auto& column : sets) columns.AddRaw(JsonQuote(column));
+  JsonObject json;
+  json.AddRaw("event", event.Json()).Add("standing", Code(standing));
+  json.Add("rule", rule ? std::optional(std::string(Code(*rule))) : std::nullopt);
+  json.Add("above", above).Add("lost_to", lost_to).AddRaw("sets", columns.Text()).Add("why", why);
+  return json.Text();
+}
+
 std::string Explanation::Json() const {
   JsonArray column_list, event_list;
   for (const auto& column : columns) column_list.AddRaw(ColumnJson(column));
-  for (const auto& event : events) event_list.AddRaw(EventJson(event));
+  for (const auto& event : events) event_list.AddRaw(event.Json());
   JsonObject json;
   json.Add("object_id", object_id).Add("kind", kind);
   json.Add("table", table.empty() ? std::nullopt : std::optional(table)).Add("row", has_row);

@@ -38,6 +38,13 @@ FoldView ViewOfSubscription(std::span<const stripe::StoredEvent> events) {
   return View(std::move(fold));
 }
 
+// An invoice that does not say when it was made was issued when its first event was.
+FoldView ViewOfInvoice(std::span<const stripe::StoredEvent> events) {
+  auto fold = stripe::FoldInvoice(events);
+  if (fold && !fold->current.created) fold->origins.push_back({"created", fold->order.front().event_id});
+  return View(std::move(fold));
+}
+
 }  // namespace
 
 const std::string& FoldView::SourceOf(std::string_view member) const {
@@ -50,7 +57,7 @@ FoldView ViewOf(EventUse use, std::span<const stripe::StoredEvent> events) {
     case EventUse::kSubscription:
       return ViewOfSubscription(events);
     case EventUse::kInvoice:
-      return View(stripe::FoldInvoice(events));
+      return ViewOfInvoice(events);
     case EventUse::kCustomer:
       return View(stripe::FoldCustomer(events));
     case EventUse::kPrice:

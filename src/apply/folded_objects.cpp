@@ -71,8 +71,11 @@ void FoldObject(const ObjectKey& key, const Object& object, FoldedObjects& into,
     case EventUse::kActiveEntitlements:
       return Take(stripe::FoldActiveEntitlements(object.events), object, into.features, outcomes);
     case EventUse::kPrice:
+      return Take(stripe::FoldPrice(object.events), object, into.prices, outcomes);
     case EventUse::kProduct:
+      return Take(stripe::FoldProduct(object.events), object, into.products, outcomes);
     case EventUse::kSchedule:
+      return Take(stripe::FoldSchedule(object.events), object, into.schedules, outcomes);
     case EventUse::kIgnored:
       return;
   }

@@ -21,6 +21,9 @@ struct FoldedObjects {
   std::vector<CreditNoteWork> credit_notes;
   std::vector<DiscountWork> discounts;
   std::vector<FeatureWork> features;
+  std::vector<PriceWork> prices;
+  std::vector<ProductWork> products;
+  std::vector<ScheduleWork> schedules;
 };
 
 // Folds one object and adds it to its list. The claimed events that cannot be read are parked, whatever the kind; an

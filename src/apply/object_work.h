@@ -47,6 +47,9 @@ using InvoicePaymentWork = Work<stripe::Folded<stripe::InvoicePayment>>;
 using RefundWork = Work<stripe::Folded<stripe::Refund>>;
 using CreditNoteWork = Work<stripe::Folded<stripe::CreditNote>>;
 using DiscountWork = Work<stripe::Folded<stripe::Discount>>;
+using PriceWork = Work<stripe::Folded<stripe::CatalogPrice>>;
+using ProductWork = Work<stripe::Folded<stripe::Product>>;
+using ScheduleWork = Work<stripe::Folded<stripe::SubscriptionSchedule>>;
 using FeatureWork = Work<stripe::Folded<stripe::ActiveEntitlements>>;
 
 // What is wrong with an object is wrong with all events claimed for it.

@@ -7,7 +7,9 @@ namespace billsync::apply {
 namespace {
 
 constexpr std::string_view kLinkedUser = "the user its customer is linked to: billsync explain cus_…";
-constexpr std::string_view kByRate = "by the rate of billing_fx_rates";
+constexpr std::string_view kByRate = "in US dollars; of another currency by the rate of billing_fx_rates";
+constexpr std::string_view kBySchedule = "what its schedule plans: billsync explain sub_sched_…";
+constexpr std::string_view kHeld = "a higher tier that was paid for a period that still runs";
 constexpr std::string_view kByPlans = "the item whose price decides the tier, by the plan map";
 
 Text DayOf(const std::optional<Instant>& at) {
@@ -44,8 +46,17 @@ std::vector<RowValue> RowValues(const stripe::FoldedSubscription& fold) {
       .Is("past_due_since", "past_due_since", fold.past_due_since)
       .Is("pause_collection", "pause_collection", s.pause_collection)
       .Is("currency", "currency", s.currency)
-      .Is("amount_minor", "items", PeriodAmount(s))
+      .Is("amount_minor", "items", fold.items_incomplete ? std::nullopt : PeriodAmount(s))
       .Of("amount_usd", "items", kByRate)
+      .Else("scheduled_change_at", kBySchedule)
+      .Else("scheduled_price_id", kBySchedule)
+      .Else("scheduled_plan_tier", kBySchedule)
+      .Of("held_plan_tier", "items", kHeld)
+      .Of("held_until", "items", kHeld)
+      .Of("billing_interval", "items", kByPlans)
+      .Of("catalog_ids", "items", "of every event")
+      .Is("items_truncated", "items", fold.items_incomplete)
+      .Is("billing_cycle_anchor", "billing_cycle_anchor", s.billing_cycle_anchor)
       .Is("livemode", "livemode", s.livemode)
       .OfEvents(fold);
 }
@@ -59,6 +70,8 @@ std::vector<RowValue> RowValues(const stripe::FoldedInvoice& fold) {
       .Is("stripe_subscription_id", "subscription", i.subscription)
       .Else("user_id", kLinkedUser)
       .Is("stripe_invoice_url", "hosted_invoice_url", i.hosted_invoice_url)
+      .Is("stripe_payment_intent_id", "payment_intent", i.payment_intent)
+      .Is("stripe_charge_id", "charge", i.charge)
       .Is("number", "number", i.number)
       .Is("billing_reason", "billing_reason", i.billing_reason)
       .Is("status", "status", status)

@@ -50,9 +50,13 @@ std::vector<JsonValue> Pick(JsonValue object, std::span<const std::string_view> 
   return values;
 }
 
+// A rendering that lacks a member altogether says nothing about it: in the one second in which an endpoint of another
+// version takes over, the period is a member of the subscription in some events and of its items in others.
 int Disagreements(const std::vector<JsonValue>& a, const std::vector<JsonValue>& b) {
   int count = 0;
-  for (size_t i = 0; i < a.size(); ++i) count += Agrees(a[i], b[i]) ? 0 : 1;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!a[i].IsMissing() && !b[i].IsMissing() && !Agrees(a[i], b[i])) ++count;
+  }
   return count;
 }
 

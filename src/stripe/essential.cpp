@@ -1,5 +1,9 @@
 #include "essential.h"
 
+#include <stdexcept>
+
+#include "fold_fingerprint.h"
+
 namespace billsync::stripe {
 namespace {
 
@@ -44,6 +48,10 @@ std::vector<std::string> EssentialEvents(EventUse use, std::span<const StoredEve
       return AllIds(events);
   }
   throw std::logic_error("unknown EventUse");
+}
+
+std::string_view FoldFingerprint() {
+  return kFoldFingerprint;
 }
 
 }  // namespace billsync::stripe

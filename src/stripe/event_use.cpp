@@ -118,4 +118,9 @@ EventUse UseOf(std::string_view type, std::string_view object_type) {
   return type == kApiReadType ? Find(kUseOfObject, object_type) : Find(kUseOfType, type);
 }
 
+std::string_view ObjectTypeOf(EventUse use) {
+  const auto found = std::ranges::find(kUseOfObject, use, &Row::use);
+  return found == kUseOfObject.end() ? std::string_view() : found->name;
+}
+
 }  // namespace billsync::stripe

@@ -52,6 +52,11 @@ const Rules<CatalogPrice>& PriceRules() {
       .terminal = [](const CatalogPrice& p) { return p.deleted; },
       .ended = [](const CatalogPrice& p) { return p.deleted; },
       .columns = PriceColumns(),
+      // Who bought it by a lookup key that has moved on since keeps what that meant.
+      .marks = [](const CatalogPrice& p, Instant) -> std::vector<std::string> {
+        if (!p.price.lookup_key) return {};
+        return {"lookup_key " + *p.price.lookup_key};
+      },
   };
   return rules;
 }

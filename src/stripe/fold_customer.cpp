@@ -4,8 +4,14 @@
 namespace billsync::stripe {
 namespace {
 
-bool IsDeleted(const Folded<Customer>& folded) {
-  return folded.deleted;
+// An API read of a deleted customer says nothing but that; what it was stays known. Of every other snapshot, what is
+// not there was taken away.
+bool IsWhole(const Customer& customer) {
+  return customer.created || customer.email || !customer.metadata.empty();
+}
+
+bool IsBare(const Folded<Customer>& folded) {
+  return folded.deleted && !IsWhole(folded.order.back().snapshot);
 }
 
 const Rules<Customer>& CustomerRules() {
@@ -15,9 +21,8 @@ const Rules<Customer>& CustomerRules() {
       .id = [](const Customer& c) { return c.id; },
       .terminal = [](const Customer& c) { return c.deleted; },
       .ended = [](const Customer& c) { return c.deleted; },
-      // An API read of a deleted customer says nothing but that. Of a live one, what is not there was taken away.
-      .columns = {Newest("created", &Customer::created), OnlyWhen(IsDeleted, Newest("email", &Customer::email)),
-                  OnlyWhen(IsDeleted, Newest("metadata", &Customer::metadata))},
+      .columns = {Newest("created", &Customer::created), OnlyWhen(IsBare, Highest("email", &Customer::email, IsWhole)),
+                  OnlyWhen(IsBare, Highest("metadata", &Customer::metadata, IsWhole))},
   };
   return rules;
 }

@@ -8,7 +8,7 @@
 namespace billsync::testing {
 
 // Every row of every table of billsync's and the users, a line each, sorted: without surrogate keys and times of
-// writing, and without what is bookkeeping (events, jobs, plan changes).
+// writing, and without what is bookkeeping (events, checkpoints, jobs, plan changes).
 std::string WrittenRows(TestDatabase& database);
 
 // Users whose last recorded plan change says something else than their row; must be empty.

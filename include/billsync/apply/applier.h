@@ -71,8 +71,9 @@ class Applier {
 // A person asks for another attempt of these parked or dead events (all of them when empty). Returns how many.
 int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_ids);
 
-// Called when serve starts. If another plan map was in force before, makes due what is parked for an unmapped price and
-// the event each subscription was last set by, so that tiers follow the new map.
+// Called when serve starts. If another plan map (or policy) was in force before, asks for another look at every
+// subscription and at what is parked for an unmapped price, so that tiers follow the new map. The applier works that
+// off in pieces, beside what comes in.
 void AdoptPlanMap(db::Session& session, const std::string& fingerprint);
 
 // Events that are received, parked or dead, by status and reason, and how long the oldest unapplied one has waited.

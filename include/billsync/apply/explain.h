@@ -39,11 +39,13 @@ std::string_view Code(Standing standing);
 struct ExplainedEvent {
   EventSummary event;
   Standing standing = Standing::kSetAside;
-  std::optional<stripe::OrderRule> rule;   // what put it above the next older one; none without a place
-  std::optional<std::string> above;        // the next older one
-  std::optional<std::string> lost_to;      // the next newer one
-  std::vector<std::string> sets;           // columns of the row that it still sets
-  std::string why;                         // all of this as a sentence for a person
+  std::optional<stripe::OrderRule> rule;  // what put it above the next older one; none without a place
+  std::optional<std::string> above;       // the next older one
+  std::optional<std::string> lost_to;     // the next newer one
+  std::vector<std::string> sets;          // columns of the row that it still sets
+  std::string why;                        // all of this as a sentence for a person
+
+  std::string Json() const;
 };
 
 // What named a user for a customer.
@@ -85,6 +87,11 @@ struct Explanation {
 // Reads everything about one object in one snapshot of the database. At most `limit` events are shown beyond those
 // that still set a value; none when neither an event nor a row has this id. An object of any age is read in pieces, so
 // memory does not grow with the number of its events (but for events of one second, which are judged together).
-std::optional<Explanation> ExplainObject(db::Session& session, const std::string& object_id, int64_t limit, Instant now);
+std::optional<Explanation> ExplainObject(db::Session& session, const std::string& object_id, int64_t limit,
+                                         Instant now);
+
+// Visits, newest first, all events of the object that `shown` leaves out, one at a time.
+void ForEachEventLeftOut(db::Session& session, const Explanation& shown,
+                         const std::function<void(const ExplainedEvent&)>& visit);
 
 }  // namespace billsync::apply

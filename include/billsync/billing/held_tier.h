@@ -19,6 +19,12 @@ struct BoughtTier {
   std::optional<Instant> period_end = std::nullopt;
 };
 
+// The period the subscription's row shows, and when Stripe last began to count its periods anew.
+struct PresentPeriod {
+  Instant start, end;
+  std::optional<Instant> anchor = std::nullopt;
+};
+
 struct HeldTier {
   Tier tier = Tier::kFree;
   Instant until;
@@ -26,13 +32,14 @@ struct HeldTier {
   bool operator==(const HeldTier&) const = default;
 };
 
-// The highest tier above `now_tier` that a snapshot paid for whose period was still running when a later event lowered
-// it. `history` is the fold's order, oldest first, the winner last. Held until the earliest period end that the
-// snapshot or any later one shows: a renewal or a shorter period after the change prolongs nothing.
+// The highest tier above `now_tier` that a snapshot paid for and whose period still runs: held until that period ends,
+// or the present one if that is sooner. `history` is the fold's order, oldest first, the winner last; older entries may
+// be missing that repeat what a newer one shows.
 //
-// Paid: active with its invoices collected, and no event since, up to the one that lowered it, shows that the payment
-// failed; a trial was not paid. Nothing is held past the winner's own event. Whether the subscription entitles at all
-// is not asked here. Pure.
-std::optional<HeldTier> FindHeldTier(std::span<const BoughtTier> history, Tier now_tier);
+// Paid: active with its invoices collected, and nothing since shows that the payment for that tier failed; a trial was
+// not paid. Still runs: the present period began before that snapshot, or with the change itself (another interval
+// begins a period of its own, at which Stripe sets the anchor); once it is renewed the change has had its time. Nothing
+// is held past the winner's own event. Whether the subscription entitles at all is not asked here. Pure.
+std::optional<HeldTier> FindHeldTier(std::span<const BoughtTier> history, Tier now_tier, const PresentPeriod& present);
 
 }  // namespace billsync::billing

@@ -33,4 +33,7 @@ inline constexpr std::string_view kApiReadType = "billsync.api_read";
 // Stripe may add later are ignored. Pure.
 EventUse UseOf(std::string_view type, std::string_view object_type);
 
+// Stripe's name of the kind of object: "subscription", "checkout.session"; empty for kIgnored.
+std::string_view ObjectTypeOf(EventUse use);
+
 }  // namespace billsync::stripe

@@ -148,4 +148,7 @@ FoldResult<Folded<ActiveEntitlements>> FoldActiveEntitlements(std::span<const St
 // For a use that has no fold all ids are essential. Never throws on any payload. Any thread.
 std::vector<std::string> EssentialEvents(EventUse use, std::span<const StoredEvent> events, Instant now);
 
+// Of the code that folds: whatever was thinned out by code of another fingerprint may lack what this code needs.
+std::string_view FoldFingerprint();
+
 }  // namespace billsync::stripe

@@ -188,19 +188,6 @@ COMMENT ON COLUMN billing_invoices.credited_by_snapshot_minor IS
 COMMENT ON COLUMN billing_invoices.stripe_payment_intent_id IS
     'The payment the invoice names; only payloads before 2025-03-31.basil do';
 
--- Names of one payment stand side by side here: a charge and its payment intent, and the invoice they paid, each line
--- as one object says it. With the reader's own rights.
-CREATE VIEW billing_payment_links WITH (security_invoker = true) AS
-SELECT stripe_object_id AS said_by, stripe_payment_intent_id, stripe_charge_id, stripe_invoice_id,
-       status IS DISTINCT FROM 'canceled' AS in_force
-FROM billing_payments
-UNION ALL
-SELECT stripe_refund_id, stripe_payment_intent_id, stripe_charge_id, NULL, true FROM billing_refunds
-UNION ALL
-SELECT stripe_invoice_id, stripe_payment_intent_id, stripe_charge_id, stripe_invoice_id, true FROM billing_invoices
-WHERE stripe_payment_intent_id IS NOT NULL OR stripe_charge_id IS NOT NULL;
-COMMENT ON VIEW billing_payment_links IS 'Which charge, payment intent and invoice belong together, and which object says so';
-
 -- ── Evidence of whose customer is whose ────────────────────────────────────────────────────────────────────────────
 
 -- Everything that named a user for a customer that is not linked yet, each name once with the oldest event that said

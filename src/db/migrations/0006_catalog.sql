@@ -110,6 +110,10 @@ CREATE TABLE billing_subscription_schedules (
 );
 CREATE INDEX billing_subscription_schedules_subscription
     ON billing_subscription_schedules (stripe_subscription_id) WHERE status IN ('not_started', 'active');
+-- As on the other tables that know their customer.
+ALTER TABLE billing_subscription_schedules ENABLE ROW LEVEL SECURITY;
+CREATE POLICY billing_subscription_schedules_own_rows ON billing_subscription_schedules FOR SELECT
+    USING (stripe_customer_id = ANY ((SELECT billing_own_customers())::text[]));
 COMMENT ON TABLE billing_subscription_schedules IS
     'Subscription schedules: the only place where Stripe says what a subscription will become';
 COMMENT ON COLUMN billing_subscription_schedules.stripe_subscription_id IS
@@ -168,14 +172,18 @@ CREATE TABLE billing_reviews (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT billing_reviews_pkey PRIMARY KEY,
     catalog_ids text[],
     requested_at timestamptz NOT NULL DEFAULT now(),
-    events_after text COLLATE "C" NOT NULL DEFAULT '',
-    subscriptions_after text NOT NULL DEFAULT ''
+    events_after text COLLATE "C" DEFAULT '',
+    subscriptions_after text DEFAULT '',
+    features_after text COLLATE "C" DEFAULT '',
+    CONSTRAINT billing_reviews_features_with_all CHECK (catalog_ids IS NULL OR features_after IS NULL)
 );
 COMMENT ON TABLE billing_reviews IS
     'Requests to look again at subscriptions and at events parked for an unmapped price; gone when done';
 COMMENT ON COLUMN billing_reviews.catalog_ids IS 'Subscriptions with one of these prices or products; NULL: all';
-COMMENT ON COLUMN billing_reviews.events_after IS 'Parked events up to this id have been made due';
-COMMENT ON COLUMN billing_reviews.subscriptions_after IS 'Subscriptions up to this id have been made due';
+COMMENT ON COLUMN billing_reviews.events_after IS 'Parked events up to this id have been made due; NULL: all';
+COMMENT ON COLUMN billing_reviews.subscriptions_after IS 'Subscriptions up to this id have been made due; NULL: all';
+COMMENT ON COLUMN billing_reviews.features_after IS
+    'Features of customers up to this one have been made due; NULL: all, or not asked for';
 
 -- ── Quota overrides ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -221,7 +229,7 @@ FROM users u
 WHERE u.id = o.user_id AND o.expires_at <= now() AND u.monthly_runs_quota IS DISTINCT FROM o.monthly_runs_quota;
 
 -- Rows of before lack the new columns; each is made anew from its events.
-INSERT INTO billing_reviews (catalog_ids) SELECT NULL WHERE EXISTS (SELECT FROM billing_subscriptions);
+INSERT INTO billing_reviews (features_after) SELECT NULL WHERE EXISTS (SELECT FROM billing_subscriptions);
 
 -- Hosts with default grants open new tables to everybody they know.
 DO $$ BEGIN PERFORM billing_revoke_outsiders(); END; $$;

@@ -89,5 +89,14 @@ TEST(Chain, FindsATwinNearlyAsGoodAsASuccessor) {
   EXPECT_EQ(costs.Step(0, 1), 1);
 }
 
+TEST(Chain, HearsNothingFromARenderingWithoutTheMember) {
+  Links set;
+  set.Add(R"({"x":1,"period":7})", R"({"x":0,"period":6})");
+  set.Add(R"({"x":2})", R"({"x":1})");
+  const ChainCosts costs(set.links, std::nullopt);
+  EXPECT_EQ(costs.Step(0, 1), 0);
+  EXPECT_GT(costs.Step(1, 0), 0);
+}
+
 }  // namespace
 }  // namespace billsync::stripe
