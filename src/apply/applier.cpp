@@ -42,6 +42,8 @@ std::string InWords(const std::exception& error) {
     words = "a number is too large for its column: ";
   } else if (state.starts_with("22")) {
     words = "a value does not fit its column: ";
+  } else if (state == "54000") {
+    words = "a text is too long for its index: ";
   } else if (state.starts_with("23")) {
     words = "a constraint refuses the row: ";
   } else if (state == "42501") {
@@ -112,7 +114,11 @@ size_t Applier::ApplyAllDue() {
 // One batch of what is due, then some of those that failed before, each alone.
 size_t Applier::ApplyOnce() {
   auto session = pool_.Acquire();
-  ReleaseReviewed(*session);
+  try {
+    ReleaseReviewed(*session);
+  } catch (const db::Bug& e) {  // the request stays; events that come in do not wait for its mending
+    Log(LogLevel::kError, "a review was not worked off", {{"error", e.what()}});
+  }
   size_t attempted = ApplySelected(*session, {});
   for (int i = 0; i < kAlonePerBatch; ++i) {
     const size_t alone = ApplySelected(*session, {.failed_before = true});

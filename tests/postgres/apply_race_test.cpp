@@ -1,182 +1,159 @@
-// Several appliers on one set of objects, while events come in, the platform writes its users and runs, the entitlement
-// sweep passes and a person retries: nobody waits in a circle, nothing is left undone, the rows are right.
+// Objects whose rows depend on each other, by two appliers at once: the rows of one.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <functional>
-#include <mutex>
-#include <thread>
+#include <future>
+#include <random>
 
-#include "batch.h"
-#include "billsync/apply/entitlements.h"
-#include "differences.h"
+#include "money_events.h"
 #include "platform_rows.h"
-#include "stage.h"
 
 namespace billsync::testing {
 namespace {
 
-using namespace std::chrono_literals;
-
-// Threads that do something again and again until the race is over, and what went wrong in them.
-class Race {
- public:
-  explicit Race(Stage& stage) : stage_(stage) {}
-  ~Race() { End(); }
-  Race(const Race&) = delete;
-  Race& operator=(const Race&) = delete;
-
-  using Step = std::function<void(db::Session&)>;
-
-  // Each with a session of its own. A step that throws is a failure, deadlocks first of all.
-  void Again(const std::string& who, Step step) {
-    threads_.emplace_back([this, who, step = std::move(step)] {
-      const auto session = stage_.mirror.database.Connect();
-      while (!over_) {
-        try {
-          step(*session);
-        } catch (const std::exception& e) {
-          const std::lock_guard lock(mutex_);
-          failures_ += who + ": " + e.what() + "\n";
-          return;
-        }
-      }
-    });
+// What is known of one invoice, in one of three shapes. No two events name the same customer, except that somebody must
+// own the invoice: a customer's lock would keep their batches apart.
+std::vector<std::string> EventsOfOneInvoice(int number) {
+  const std::string n = std::to_string(number);
+  const std::string in = "in_" + n, pi = "pi_" + n, ch = "ch_" + n;
+  const auto shape = number % 3;
+  std::vector<std::string> bodies = {
+      PaidInvoiceEvent{.event = "evt_in_" + n, .id = in, .customer = "cus_1", .payment_intent = shape == 0 ? pi : ""}
+          .Body(),
+      ChargeEvent{.event = "evt_ch_" + n,
+                  .type = "charge.refunded",
+                  .id = ch,
+                  .payment_intent = pi,
+                  .invoice = shape == 2 ? in : "",
+                  .customer = "",
+                  .amount_refunded = 100 + number}
+          .Body(),
+      RefundEvent{.event = "evt_re_" + n, .id = "re_" + n, .payment_intent = pi, .charge = ch, .amount = 120 + number}
+          .Body(),
+      CreditNoteEvent{.event = "evt_cn_" + n, .id = "cn_" + n, .invoice = in, .amount = 10 + number, .customer = ""}
+          .Body()};
+  if (shape == 1) {
+    bodies.push_back(
+        InvoicePaymentEvent{.event = "evt_ip_" + n, .id = "inpay_" + n, .invoice = in, .payment_intent = pi}.Body());
   }
-
-  void End() {
-    over_ = true;
-    for (auto& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
-  const std::string& failures() const { return failures_; }
-
- private:
-  Stage& stage_;
-  std::atomic<bool> over_{false};
-  std::mutex mutex_;
-  std::string failures_;
-  std::vector<std::thread> threads_;
-};
-
-Lives LivesOf(Dice& dice) {
-  return MakeLives(
-      dice,
-      {.customers = 8, .end = kAsOfSeconds, .days = 40, .prices = kStagePrices, .currencies = {"usd", "usd", "eur"}});
+  return bodies;
 }
 
-std::vector<std::string> UsersOf(const Lives& lives) {
-  std::vector<std::string> users;
-  for (const auto& life : lives.customers) {
-    if (users.empty() || users.back() != life.user_id) users.push_back(life.user_id);
-  }
-  return users;
+void Fill(Mirror& mirror, const std::vector<std::string>& bodies) {
+  mirror.Clear();
+  AddUser(mirror.database, 1, {{"stripe_customer_id", "'cus_1'"}});
+  for (const auto& body : bodies) mirror.Store(body);
 }
 
-void AddUsers(Stage& stage, const Lives& lives) {
-  for (const auto& user : UsersOf(lives)) stage.AddUser(user, "");
-}
-
-void LinkAll(Stage& stage, const Lives& lives) {
-  for (const auto& life : lives.customers) {
-    if (life.evidence == Evidence::kUsersRow) stage.Link(life.user_id, life.customer);
-  }
-}
-
-// What the platform does beside us: a run begins (its foreign key locks the user's key), a user is touched.
-Race::Step Platform(std::vector<std::string> users, uint64_t seed) {
-  return [users, dice = Dice(seed)](db::Session& session) mutable {
-    db::Transaction tx(session);
-    const std::string& first = dice.Of(users);
-    tx.Exec("touch", "UPDATE users SET updated_at = now() WHERE id = $1::uuid", db::Params::Of(first));
-    tx.Exec("run",
-            "INSERT INTO agent_runs (agent_id, team_id, user_id, input) VALUES ($1::uuid, $2::uuid, $3::uuid, 'do it')",
-            db::Params::Of(kAgentId, kTeamId, first));
-    tx.Commit();
-    std::this_thread::sleep_for(2ms);
-  };
-}
-
-void ExpectTheTruthSoon(Stage& stage, const std::string& rows, const std::string& fates, const std::string& what) {
-  // What was claimed at the very moment it was released looks again after its first back-off.
-  for (const auto give_up = std::chrono::steady_clock::now() + 10s;
-       stage.Fates() != fates && std::chrono::steady_clock::now() < give_up;) {
-    stage.ApplyAll(50);
-    std::this_thread::sleep_for(20ms);
-  }
-  ExpectSameLines(fates, stage.Fates(), what);
-  ExpectSameLines(rows, stage.Rows(), what);
-  EXPECT_EQ(stage.ContradictedPlanChanges(), "") << what;
-}
-
-void RunRace(Stage& stage, uint64_t seed, int appliers) {
-  const std::string what = "seed " + std::to_string(seed) + ", appliers " + std::to_string(appliers);
-  Dice dice(seed);
-  const Lives lives = LivesOf(dice);
-  stage.Clear();
-  AddUsers(stage, lives);
-  LinkAll(stage, lives);
-  stage.AddRate("eur");
-  stage.AdoptPlans(2);
-  stage.Store(lives.events);
-  stage.ApplyAll(100'000);
-  const std::string rows = stage.Rows(), fates = stage.Fates();
-
-  stage.Clear();
-  AddUsers(stage, lives);
-  AddRun(stage.mirror.database, 1, 1);  // makes an agent, a team, user 99
-  Race race(stage);
-  for (int n = 0; n < appliers; ++n) {
-    race.Again("applier", [&stage, batch = 5 + static_cast<int64_t>(dice.Below(60))](db::Session& session) {
-      if (apply::ApplyBatch(session, stage.Options(batch), kAsOf, {}, nullptr).claimed == 0) {
-        std::this_thread::sleep_for(1ms);
-      }
-    });
-  }
-  race.Again("platform", Platform(UsersOf(lives), seed));
-  race.Again("sweep", [&stage](db::Session& session) {
-    apply::SweepEntitlements(session, stage.Options(1).plans, {}, kAsOf);
-    std::this_thread::sleep_for(3ms);
-  });
-  race.Again("person", [](db::Session& session) {
-    apply::RetryEvents(session, {});
-    std::this_thread::sleep_for(20ms);
-  });
-  auto events = lives.events;
-  dice.Shuffle(events);
-  const size_t half = events.size() / 2;
-  for (size_t at = 0; at < events.size(); at += 7) {
-    const auto from = events.begin() + static_cast<std::ptrdiff_t>(at);
-    stage.Store({from, from + static_cast<std::ptrdiff_t>(std::min<size_t>(7, events.size() - at))});
-    if (at <= half && half < at + 7) {
-      LinkAll(stage, lives);
-      stage.AddRate("eur");
+// What belongs together is stored side by side, in another order each round, so that two appliers that take one or two
+// events at a time mostly have different objects of the same invoice in hand.
+TEST(ApplyRace, OfTwoAppliersOnObjectsThatDependOnEachOtherEndsInTheRowsOfOne) {
+  constexpr int kInvoices = 9;
+  constexpr int kRounds = 30;
+  std::mt19937 random(20261122);
+  const auto shuffled = [&random] {
+    std::vector<std::string> bodies;
+    for (int number = 0; number < kInvoices; ++number) {
+      auto group = EventsOfOneInvoice(number);
+      std::ranges::shuffle(group, random);
+      bodies.insert(bodies.end(), group.begin(), group.end());
     }
-    if (at % 5 == 0) apply::AdoptPlanMap(*stage.mirror.pool().Acquire(), "the same plans, told again " + what);
+    return bodies;
+  };
+  Mirror mirror;
+  Fill(mirror, shuffled());
+  mirror.Apply();
+  const std::string expected = mirror.Rows();
+  ASSERT_EQ(mirror.database.Value("SELECT count(*) FROM billing_invoices WHERE amount_refunded_minor BETWEEN 120 AND "
+                                  "129 AND amount_credited_minor BETWEEN 10 AND 19"),
+            std::to_string(kInvoices));
+  for (int round = 0; round < kRounds; ++round) {
+    Fill(mirror, shuffled());
+    const int64_t batch = 1 + round % 2;
+    const auto apply = [&] { mirror.Apply(DemoOptions(batch)); };
+    auto first = std::async(std::launch::async, apply);
+    auto second = std::async(std::launch::async, apply);
+    first.get();
+    second.get();
+    ASSERT_EQ(mirror.Rows(), expected) << "round " << round << ", batches of " << batch;
   }
-  std::this_thread::sleep_for(30ms);
-  race.End();
-  EXPECT_EQ(race.failures(), "") << what;
-  stage.mirror.database.Run(
-      "DELETE FROM agent_runs; DELETE FROM agents; DELETE FROM teams;"
-      "DELETE FROM users WHERE id = '" +
-      UserId(99) + "'");
-  ExpectTheTruthSoon(stage, rows, fates, what);
 }
 
-TEST(ApplyRace, TwoAppliersAndEverybodyElseEndInTheTruth) {
-  Stage stage;
-  const auto [first, last] = SeedsFrom(1, 1);
-  for (uint64_t seed = first; seed <= last && !HasFailure(); ++seed) RunRace(stage, seed, 2);
+// Waits until the applier behind `applied` waits for an advisory lock.
+void ExpectToWait(Mirror& mirror, std::future<size_t>& applied) {
+  while (mirror.database.Value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "0") {
+    ASSERT_EQ(applied.wait_for(std::chrono::milliseconds(1)), std::future_status::timeout) << "it did not wait";
+  }
 }
 
-TEST(ApplyRace, FourAppliersAndEverybodyElseEndInTheTruth) {
-  Stage stage;
-  const auto [first, last] = SeedsFrom(101, 101);
-  for (uint64_t seed = first; seed <= last && !HasFailure(); ++seed) RunRace(stage, seed, 4);
+// A session stands for a batch with a refund that has not committed yet.
+TEST(ApplyRace, ABatchThatDerivesFromOtherRowsWaitsForTheBatchThatWritesThem) {
+  Mirror mirror;
+  Fill(mirror, {PaidInvoiceEvent{.payment_intent = "pi_1"}.Body()});
+  const auto other = mirror.database.Connect();
+  db::Transaction holding(*other);
+  holding.Exec("test", "SELECT pg_advisory_xact_lock(7243392, 17)", {});
+  auto applied = std::async(std::launch::async, [&] { return mirror.Apply(); });
+  ExpectToWait(mirror, applied);
+  holding.Exec("test",
+               "INSERT INTO billing_refunds (stripe_refund_id, stripe_payment_intent_id, currency, amount_minor, "
+               "livemode, needs_refetch, last_event_id, last_event_created) VALUES ('re_1', 'pi_1', 'usd', 700, false, "
+               "false, 'evt_x', now())",
+               {});
+  holding.Commit();
+  EXPECT_EQ(applied.get(), 1U);
+  EXPECT_EQ(mirror.database.Value("SELECT amount_refunded_minor FROM billing_invoices"), "700");
+}
+
+// And the other way round: the session stands for a batch that writes the invoice.
+TEST(ApplyRace, ABatchThatOthersDeriveFromWaitsForTheBatchesThatDerive) {
+  Mirror mirror;
+  Fill(mirror, {RefundEvent{}.Body()});
+  const auto other = mirror.database.Connect();
+  db::Transaction holding(*other);
+  holding.Exec("test", "SELECT pg_advisory_xact_lock_shared(7243392, 17)", {});
+  auto applied = std::async(std::launch::async, [&] { return mirror.Apply(); });
+  ExpectToWait(mirror, applied);
+  holding.Exec("test",
+               "INSERT INTO billing_invoices (user_id, stripe_invoice_id, status, currency, amount_usd, "
+               "amount_paid_usd, stripe_payment_intent_id) VALUES ($1::uuid, 'in_1', 'paid', 'usd', 29, 29, 'pi_1')",
+               db::Params::Of(UserId(1)));
+  holding.Commit();
+  EXPECT_EQ(applied.get(), 1U);
+  EXPECT_EQ(mirror.database.Value("SELECT amount_refunded_minor FROM billing_invoices"), "1000");
+}
+
+// The same with a batch that writes another invoice of the same payment: both share the cross-object lock.
+TEST(ApplyRace, ABatchWithAnInvoiceWaitsForTheBatchWithAnotherInvoiceOfTheSamePayment) {
+  Mirror mirror;
+  Fill(mirror, {RefundEvent{}.Body()});
+  mirror.Apply();
+  mirror.Store(PaidInvoiceEvent{.payment_intent = "pi_1"}.Body());
+  const auto other = mirror.database.Connect();
+  db::Transaction holding(*other);
+  holding.Exec("test", "SELECT pg_advisory_xact_lock_shared(7243392, 17)", {});
+  holding.Exec("test", "SELECT pg_advisory_xact_lock(hashtextextended('pi_1', 7243392018))", {});
+  auto applied = std::async(std::launch::async, [&] { return mirror.Apply(); });
+  ExpectToWait(mirror, applied);
+  holding.Exec("test",
+               "INSERT INTO billing_invoices (user_id, stripe_invoice_id, status, currency, amount_usd, "
+               "amount_paid_usd, stripe_payment_intent_id) VALUES ($1::uuid, 'in_0', 'paid', 'usd', 29, 29, 'pi_1')",
+               db::Params::Of(UserId(1)));
+  holding.Commit();
+  EXPECT_EQ(applied.get(), 1U);
+  EXPECT_EQ(mirror.database.Value("SELECT string_agg(stripe_invoice_id || ' ' || amount_refunded_minor, ', ' ORDER BY "
+                                  "stripe_invoice_id) FROM billing_invoices"),
+            "in_0 1000, in_1 0");
+}
+
+TEST(ApplyRace, BatchesOfInvoicesAloneDoNotWaitForEachOther) {
+  Mirror mirror;
+  Fill(mirror, {PaidInvoiceEvent{}.Body()});
+  const auto other = mirror.database.Connect();
+  db::Transaction holding(*other);
+  holding.Exec("test", "SELECT pg_advisory_xact_lock_shared(7243392, 17)", {});
+  EXPECT_EQ(mirror.Apply(), 1U);
+  EXPECT_EQ(mirror.StatusOf("evt_invoice"), "applied");
 }
 
 }  // namespace

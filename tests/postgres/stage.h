@@ -38,14 +38,10 @@ class Stage {
 
   // ── what came out ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  // Every row of every table of billsync's and the users, without surrogate keys and times of writing, and without what
-  // is bookkeeping: events, jobs, plan changes.
+  // See support/written_rows.h.
   std::string Rows();
   // What became of each event.
   std::string Fates();
-  // Users whose last recorded plan change says something else than their row; must be empty.
-  std::string ContradictedPlanChanges();
-  int64_t Deadlocks();
 
   Mirror mirror;
 

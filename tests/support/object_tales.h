@@ -2,12 +2,25 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
-#include "support/stripe_lives.h"
-
 namespace billsync::testing {
+
+// The members of a JSON object by name, each as JSON text; and one way to write it.
+using JsonFields = std::map<std::string, std::string>;
+std::string JsonText(const JsonFields& fields);
+
+struct LifeEvent {
+  std::string id, type, object_id;
+  int64_t created = 0;  // Unix seconds
+  std::string body;
+};
+
+// A delivery's body. `previous` empty: no previous_attributes.
+LifeEvent MakeEvent(const std::string& id, const std::string& type, int64_t created, const JsonFields& object,
+                    const JsonFields& previous, bool old_shape);
 
 struct Subscription {
   std::string id, customer, status, price, currency, latest_invoice;

@@ -5,8 +5,6 @@
 #include <optional>
 #include <tuple>
 
-#include "support/object_tales.h"
-
 namespace billsync::testing {
 namespace {
 
@@ -17,8 +15,8 @@ std::string Quoted(const std::string& text) {
 // One customer with everything Stripe would tell about it.
 class Teller {
  public:
-  Teller(Dice& dice, const LifeOptions& options, CustomerLife& life, std::vector<LifeEvent>& events)
-      : dice_(dice), options_(options), life_(life), events_(events) {}
+  Teller(Dice& dice, const LifeOptions& options, CustomerLife& life, Lives& lives)
+      : dice_(dice), options_(options), life_(life), lives_(lives) {}
 
   void Tell(int64_t start) {
     now_ = start;
@@ -58,7 +56,7 @@ class Teller {
 
   void Emit(const std::string& type, const JsonFields& object, const JsonFields& previous = {},
             bool old_shape = false) {
-    events_.push_back(MakeEvent(NewId("evt"), type, now_, object, previous, old_shape));
+    lives_.events.push_back(MakeEvent(NewId("evt"), type, now_, object, previous, old_shape));
   }
 
   void TellCheckout() {
@@ -101,6 +99,7 @@ class Teller {
     const size_t steps = 1 + dice_.Below(8);
     for (size_t i = 0; i < steps && !s.Ended() && now_ < options_.end; ++i) Step(s);
     if (s.Ended() && dice_.Chance(50)) LateMetadata(s);
+    lives_.subscriptions.push_back(s);
   }
 
   // Something happens to the subscription and is told as one event, or as two of the same second.
@@ -191,6 +190,7 @@ class Teller {
     Tell("invoice.created", i);
     Pass(3600);
     if (now_ < options_.end && !dice_.Chance(5)) Settle(i);
+    lives_.invoices.push_back(i);
     now_ = then;  // the subscription does not wait for its invoice
   }
 
@@ -249,7 +249,7 @@ class Teller {
   Dice& dice_;
   const LifeOptions& options_;
   CustomerLife& life_;
-  std::vector<LifeEvent>& events_;
+  Lives& lives_;
   JsonFields customer_;
   int64_t now_ = 0;
 };
@@ -290,9 +290,9 @@ std::vector<CustomerLife> Cast(Dice& dice, const LifeOptions& options) {
 }  // namespace
 
 Lives MakeLives(Dice& dice, const LifeOptions& options) {
-  Lives lives{.customers = Cast(dice, options), .events = {}};
+  Lives lives{.customers = Cast(dice, options), .events = {}, .subscriptions = {}, .invoices = {}};
   for (CustomerLife& life : lives.customers) {
-    Teller teller(dice, options, life, lives.events);
+    Teller teller(dice, options, life, lives);
     teller.Tell(options.end - static_cast<int64_t>(dice.Below(static_cast<size_t>(options.days) * 86400)));
   }
   std::ranges::stable_sort(lives.events, {}, &LifeEvent::created);

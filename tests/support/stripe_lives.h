@@ -3,19 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "support/dice.h"
+#include "support/object_tales.h"
 
 namespace billsync::testing {
-
-struct LifeEvent {
-  std::string id, type, object_id;
-  int64_t created = 0;  // Unix seconds
-  std::string body;
-};
 
 // What tells which user a customer belongs to. One way a customer: which of several is believed may depend on what
 // came first.
@@ -31,6 +25,9 @@ struct CustomerLife {
 struct Lives {
   std::vector<CustomerLife> customers;
   std::vector<LifeEvent> events;  // in the order they happened
+  // As they are in the end.
+  std::vector<Subscription> subscriptions;
+  std::vector<Invoice> invoices;
 };
 
 struct LifeOptions {
@@ -49,13 +46,5 @@ struct LifeOptions {
 std::string LifeUserId(size_t number);
 
 Lives MakeLives(Dice& dice, const LifeOptions& options);
-
-// The members of a JSON object by name, each as JSON text; and one way to write it.
-using JsonFields = std::map<std::string, std::string>;
-std::string JsonText(const JsonFields& fields);
-
-// A delivery's body. `previous` empty: no previous_attributes.
-LifeEvent MakeEvent(const std::string& id, const std::string& type, int64_t created, const JsonFields& object,
-                    const JsonFields& previous, bool old_shape);
 
 }  // namespace billsync::testing
