@@ -19,12 +19,6 @@ std::string Number(const std::string& name, long long value) {
 
 }  // namespace
 
-std::string EventBody(const std::string& event, const std::string& type, long long created, const std::string& object) {
-  return "{" + Text("id", event) + "," + Text("object", "event") + "," + Text("api_version", "2026-10-28.endive") +
-         "," + Text("type", type) + "," + Number("created", created) + ",\"livemode\":false,\"data\":{\"object\":{" +
-         object + "}}}";
-}
-
 std::string ChargeEvent::Body() const {
   return EventBody(event, type, created,
                    Text("id", id) + "," + Text("object", "charge") + "," + Text("customer", customer) + "," +

@@ -9,9 +9,6 @@
 
 namespace billsync::testing {
 
-// The body of an event of 2026-10-28.endive about `object`, the inside of a JSON object.
-std::string EventBody(const std::string& event, const std::string& type, long long created, const std::string& object);
-
 // Members left empty are null in the payload.
 struct ChargeEvent {
   std::string event = "evt_charge";
