@@ -73,6 +73,7 @@ size_t Applier::ApplyOnce() {
   std::vector<std::string> claimed;
   try {
     ReleaseReviewed(*session);
+    ReleaseMissed(*session);
     const auto result = ApplyBatch(*session, options_, clock_(), std::nullopt, &claimed);
     if (!result.newly_linked.empty()) ReleaseCustomers(*session, result.newly_linked);
     const std::lock_guard lock(mutex_);
