@@ -116,8 +116,9 @@ size_t Applier::ApplyOnce() {
   auto session = pool_.Acquire();
   try {
     ReleaseReviewed(*session);
+    ReleaseMissed(*session);
   } catch (const db::Bug& e) {  // the request stays; events that come in do not wait for its mending
-    Log(LogLevel::kError, "a review was not worked off", {{"error", e.what()}});
+    Log(LogLevel::kError, "events were not made due again", {{"error", e.what()}});
   }
   size_t attempted = ApplySelected(*session, {});
   for (int i = 0; i < kAlonePerBatch; ++i) {

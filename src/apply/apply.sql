@@ -73,6 +73,32 @@ WHERE id IN (SELECT id FROM stripe_events
              WHERE customer = ANY ($1::text[]) AND status = 'parked' AND reason = 'unknown_customer'
              FOR UPDATE SKIP LOCKED)
 
+-- name: FindMissedReleases
+-- The table is empty but for moments.
+SELECT id, reason, customer FROM billing_missed_releases ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
+
+-- name: ReleaseMissed
+-- Makes due what the notes $1 are about: the customers $2, and everything that waits for a rate if $3. A note goes when
+-- nothing of it had to be skipped again; while somebody holds such an event, the others of it are due in vain, at most.
+-- Indexes stripe_events_parked_customer and stripe_events_unsettled.
+WITH waiting AS (
+    SELECT id, reason, customer FROM stripe_events
+    WHERE customer = ANY ($2::text[]) AND status = 'parked' AND reason = 'unknown_customer'
+    UNION ALL
+    SELECT id, reason, NULL FROM stripe_events
+    WHERE $3::boolean AND status = 'parked' AND reason = 'missing_exchange_rate'
+), released AS (
+    UPDATE stripe_events SET next_attempt_at = now()
+    WHERE id IN (SELECT id FROM stripe_events WHERE id IN (SELECT id FROM waiting) AND status = 'parked'
+                 FOR UPDATE SKIP LOCKED)
+    RETURNING id
+), skipped AS (
+    SELECT reason, customer FROM waiting WHERE id NOT IN (SELECT id FROM released)
+)
+DELETE FROM billing_missed_releases m
+WHERE m.id = ANY ($1::bigint[])
+  AND NOT EXISTS (SELECT FROM skipped s WHERE s.reason = m.reason AND s.customer IS NOT DISTINCT FROM m.customer)
+
 -- name: RetryEvents
 -- A person asks for another attempt: the named events, or all parked and dead ones when $1 is empty.
 UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now()

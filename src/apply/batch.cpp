@@ -271,4 +271,19 @@ void ParkFailed(db::Session& session, const std::string& event_id, const std::st
   tx.Commit();
 }
 
+void ReleaseMissed(db::Session& session) {
+  db::Transaction tx(session);
+  std::vector<std::string> notes, customers;
+  bool rates = false;
+  for (const db::Row row : tx.Exec(sql::kFindMissedReleases)) {
+    notes.push_back(std::to_string(row.Int("id")));
+    if (const auto customer = row.OptText("customer")) {
+      customers.push_back(*customer);
+    } else {
+      rates = true;
+    }
+  }
+  if (!notes.empty()) tx.Exec(sql::kReleaseMissed, db::Params::Of(notes, customers, rates));
+  tx.Commit();
+}
 }  // namespace billsync::apply

@@ -36,4 +36,8 @@ BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instan
 // Parks one event as apply_failed in a transaction of its own.
 void ParkFailed(db::Session& session, const std::string& event_id, const std::string& detail, Instant now);
 
+// Makes events due that a release had to skip, because they were being applied when their cause was mended. To be
+// called before each batch: one look at an empty table, mostly.
+void ReleaseMissed(db::Session& session);
+
 }  // namespace billsync::apply

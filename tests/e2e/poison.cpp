@@ -99,7 +99,7 @@ class Brewer {
         "a constraint refuses the row");
 
     // What needs no row.
-    add("a preview", OfPreview(), "ignored no_object_id", "");
+    add("a preview", OfPreview(), "ignored type_not_used", "");
     add("a type we do not use",
         MakeEvent(dice_.Id("evt_poison_"), "tax_rate.created", now_,
                   {{"id", Quoted("txr_1")}, {"object", Quoted("tax_rate")}}, {}, false),

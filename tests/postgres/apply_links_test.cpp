@@ -153,6 +153,44 @@ TEST_F(LinkTest, ByHandMakesParkedEventsDueAtOnce) {
   EXPECT_EQ(mirror_.StatusOf("evt_9"), "parked unknown_customer");
 }
 
+// An applier that began before the link was made may be trying the event while it is made.
+TEST_F(LinkTest, ReachesAnEventThatIsBeingTriedWhileTheLinkIsMade) {
+  AddUser(mirror_.database, 1);
+  mirror_.Store(SubscriptionEvent{}.Body());
+  mirror_.Apply();
+  mirror_.database.Run("UPDATE stripe_events SET next_attempt_at = now() + interval '10 minutes'");
+  {
+    const auto other = mirror_.database.Connect();
+    db::Transaction trying(*other);
+    trying.Exec("test", "SELECT id FROM stripe_events WHERE status = 'parked' FOR UPDATE", {});
+    mirror_.database.Run("UPDATE users SET stripe_customer_id = 'cus_1' WHERE id = '" + UserId(1) + "'");
+    mirror_.Apply();
+    EXPECT_EQ(mirror_.StatusOf("evt_1"), "parked unknown_customer");
+    trying.Commit();
+  }
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.StatusOf("evt_1"), "applied");
+  EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_missed_releases"), "0");
+}
+
+TEST_F(LinkTest, ReachesAnEventThatIsBeingTriedWhileItsRateIsAdded) {
+  AddUser(mirror_.database, 1, {{"stripe_customer_id", "'cus_1'"}});
+  mirror_.Store(InvoiceEvent{.currency = "eur"}.Body());
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.StatusOf("evt_2"), "parked missing_exchange_rate");
+  mirror_.database.Run("UPDATE stripe_events SET next_attempt_at = now() + interval '10 minutes'");
+  {
+    const auto other = mirror_.database.Connect();
+    db::Transaction trying(*other);
+    trying.Exec("test", "SELECT id FROM stripe_events WHERE status = 'parked' FOR UPDATE", {});
+    mirror_.database.Run("INSERT INTO billing_fx_rates VALUES ('eur', '2020-01-01', 1.1)");
+    trying.Commit();
+  }
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.StatusOf("evt_2"), "applied");
+  EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_missed_releases"), "0");
+}
+
 TEST_F(LinkTest, OfANewUserMakesParkedEventsDueAtOnceToo) {
   mirror_.Store(InvoiceEvent{}.Body());
   mirror_.Apply();
