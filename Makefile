@@ -71,13 +71,14 @@ clean-run: ## forget the demo's database and secrets
 test: build-tests ## build and run every test; starts the PostgreSQL it needs
 	@ctest --test-dir $(BUILD) --output-on-failure
 
-.PHONY: test-unit test-property test-http test-postgres test-e2e
+.PHONY: test-unit test-property test-fuzz test-http test-postgres test-e2e
 test-unit: build-tests ## pure decisions
 test-property: build-tests ## generated event sets: any order, any duplication
+test-fuzz: build-tests ## the fuzz targets on their corpus
 test-http: build-tests ## the HTTP front, trap by trap
 test-postgres: build-tests ## SQL, migrations, applying, usage on a real PostgreSQL
 test-e2e: build-tests ## the real program: signed HTTP in, rows out
-test-unit test-property test-http test-postgres test-e2e:
+test-unit test-property test-fuzz test-http test-postgres test-e2e:
 	@ctest --test-dir $(BUILD) --output-on-failure -L '^$(@:test-%=%)$$'
 
 .PHONY: asan tsan
@@ -85,6 +86,15 @@ asan: ## every test under AddressSanitizer and UndefinedBehaviorSanitizer, in bu
 	@$(MAKE) test BUILD=build-asan BUILD_TYPE=Debug CMAKE_FLAGS='-DBILLSYNC_SANITIZE=address,undefined'
 tsan: ## every test under ThreadSanitizer, in build-tsan
 	@$(MAKE) test BUILD=build-tsan BUILD_TYPE=Debug CMAKE_FLAGS='-DBILLSYNC_SANITIZE=thread'
+
+FUZZ_SECONDS := 60
+.PHONY: fuzz
+fuzz: ## search each fuzz target for FUZZ_SECONDS (60) with libFuzzer and sanitizers, in build-fuzz
+	@$(MAKE) packages PACKAGES='$(PACKAGES) clang libclang-rt-14-dev'
+	@$(MAKE) configure BUILD=build-fuzz \
+	  CMAKE_FLAGS='-DCMAKE_CXX_COMPILER=clang++ -DBILLSYNC_SANITIZE=fuzzer-no-link,address,undefined'
+	@cmake --build build-fuzz --target fuzz -j $(JOBS)
+	@tests/fuzz/run.sh build-fuzz/fuzz $(FUZZ_SECONDS)
 
 # ── care ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,4 +111,4 @@ lint: configure ## clang-format and clang-tidy, warnings are errors
 	@cmake --build $(BUILD) -j $(JOBS)
 	@clang-tidy -p $(BUILD) --quiet $(filter src/%.cpp,$(SOURCES))
 clean: ## remove what was built
-	@rm -rf build build-asan build-tsan
+	@rm -rf build build-asan build-tsan build-fuzz

@@ -6,6 +6,7 @@
 
 #include "billsync/apply/applier.h"
 #include "billsync/apply/event_log.h"
+#include "billsync/apply/explain.h"
 #include "billsync/base/json_writer.h"
 #include "billsync/base/log.h"
 #include "billsync/base/parse.h"
@@ -19,6 +20,7 @@ constexpr std::string_view kIndex =
     "GET  /api/v1/events                  stored events; ?status= &reason= &object_id= &customer= &limit=\n"
     "GET  /api/v1/events/{id}             one event with its payload (ops)\n"
     "POST /api/v1/events/{id}/retry       apply a parked or dead event again (ops)\n"
+    "GET  /api/v1/objects/{id}/explain    why an object's row is what it is; ?limit=\n"
     "GET  /api/v1/jobs                    scheduled jobs\n"
     "POST /api/v1/jobs/{name}/run         make a job due now (ops)\n";
 
@@ -49,6 +51,18 @@ std::optional<std::string> QueryText(const http::Request& request, std::string_v
   return std::string(*value);
 }
 
+// Reads ?limit= into `limit`, or says what is wrong with it.
+std::optional<http::Response> ReadLimit(const http::Request& request, int64_t& limit) {
+  const auto text = QueryText(request, "limit");
+  if (!text) return std::nullopt;
+  const auto number = ParseInt<int64_t>(*text);
+  if (!number || *number < 1 || *number > 1000) {
+    return http::Problem(400, "bad_limit", "limit must be a whole number from 1 to 1000.");
+  }
+  limit = *number;
+  return std::nullopt;
+}
+
 http::Response ListEvents(const AdminParts& parts, const http::Request& request) {
   apply::EventFilter filter{.status = QueryText(request, "status"),
                             .reason = QueryText(request, "reason"),
@@ -58,13 +72,7 @@ http::Response ListEvents(const AdminParts& parts, const http::Request& request)
   if (filter.status && std::ranges::find(kStatuses, *filter.status) == kStatuses.end()) {
     return http::Problem(400, "bad_status", "status must be received, applied, ignored, parked or dead.");
   }
-  if (const auto limit = QueryText(request, "limit")) {
-    const auto number = ParseInt<int64_t>(*limit);
-    if (!number || *number < 1 || *number > 1000) {
-      return http::Problem(400, "bad_limit", "limit must be a whole number from 1 to 1000.");
-    }
-    filter.limit = *number;
-  }
+  if (const auto fault = ReadLimit(request, filter.limit)) return *fault;
   auto session = parts.pool->Acquire();
   JsonArray events;
   for (const auto& event : apply::ListEvents(*session, filter)) events.AddRaw(event.Json());
@@ -76,6 +84,15 @@ http::Response ShowEvent(const AdminParts& parts, const http::Request& request) 
   const auto event = apply::FindEvent(*session, request.GetPathParam("id"));
   if (!event) return http::Problem(404, "event_not_found", "No event with this id is stored.");
   return Json(JsonObject().AddRaw("event", event->summary.Json()).Add("payload", event->payload).Text());
+}
+
+http::Response ExplainObject(const AdminParts& parts, const http::Request& request) {
+  int64_t limit = 50;
+  if (const auto fault = ReadLimit(request, limit)) return *fault;
+  auto session = parts.pool->Acquire();
+  const auto found = apply::ExplainObject(*session, request.GetPathParam("id"), limit, SystemNow());
+  if (!found) return http::Problem(404, "object_not_found", "No event about this object is stored, and it has no row.");
+  return Json(found->Json());
 }
 
 http::Response RetryEvent(const AdminParts& parts, const http::Request& request) {
@@ -134,6 +151,7 @@ void AddRoutes(http::Router& router, AdminParts given) {
   });
   add("GET", "/api/v1/events", Role::kFinance, ListEvents);
   add("GET", "/api/v1/events/{id}", Role::kOps, ShowEvent);  // a payload holds addresses and more
+  add("GET", "/api/v1/objects/{id}/explain", Role::kFinance, ExplainObject);
   add("POST", "/api/v1/events/{id}/retry", Role::kOps, RetryEvent);
   add("GET", "/api/v1/jobs", Role::kFinance, ListJobs);
   add("POST", "/api/v1/jobs/{name}/run", Role::kOps, RunJob);

@@ -99,13 +99,14 @@ void ReadPlan(const toml::table& table, const Environment& environment, std::vec
   reader.Texts("prices", plan.prices);
   reader.Texts("products", plan.products);
   reader.Texts("lookup_keys", plan.lookup_keys);
+  reader.Texts("features", plan.features);
   reader.RefuseUnknownKeys();
   const std::string prefix = "plan[" + (parsed ? tier : std::to_string(config.plans.size())) + "].";
   for (auto& fault : own) faults.push_back({prefix + fault.key, fault.reason});
   config.plans.push_back(std::move(plan));
 }
 
-// No price, product or lookup key may buy two tiers, no tier may be described twice.
+// No price, product, lookup key or feature may buy two tiers, no tier may be described twice.
 void CheckPlans(ConfigReader& reader, const Config& config) {
   std::set<billing::Tier> tiers;
   std::map<std::string, std::string> owner;
@@ -119,6 +120,7 @@ void CheckPlans(ConfigReader& reader, const Config& config) {
     for (const auto& id : plan.prices) claim("price", id, by);
     for (const auto& id : plan.products) claim("product", id, by);
     for (const auto& key : plan.lookup_keys) claim("lookup key", key, by);
+    for (const auto& key : plan.features) claim("feature", key, by);
   }
   for (const auto& id : config.add_ons) claim("price", id, "add_ons");
 }
@@ -146,6 +148,8 @@ void ReadFileKeys(ConfigReader& reader, Config& config) {
   reader.Flag("customers.link_by_email", config.link_by_email);
   reader.Days("entitlement.grace_days", 0, 365, config.entitlement.grace);
   reader.Days("entitlement.silence_days", 1, 365, config.entitlement.silence);
+  reader.Flag("entitlement.hold_downgrades", config.entitlement.hold_downgrades);
+  reader.Flag("entitlement.pause_collection_entitles", config.entitlement.pause_collection_entitles);
   reader.Seconds("jobs.rollup_every_s", 1, 86400, config.rollup_every);
   reader.Seconds("jobs.quota_reset_every_s", 1, 86400, config.quota_reset_every);
   reader.Seconds("jobs.entitlement_sweep_every_s", 1, 86400, config.entitlement_sweep_every);

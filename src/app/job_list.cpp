@@ -74,9 +74,21 @@ std::string PlanFingerprint(const Config& config) {
     JsonObject one;
     one.Add("tier", billing::Name(plan.tier)).Add("quota", int64_t{plan.monthly_runs_quota});
     one.AddRaw("prices", list(plan.prices)).AddRaw("products", list(plan.products));
-    plans.AddRaw(one.AddRaw("lookup_keys", list(plan.lookup_keys)).Text());
+    one.AddRaw("lookup_keys", list(plan.lookup_keys));
+    // Only where there are any: the fingerprints of the release before stay as they are.
+    if (!plan.features.empty()) one.AddRaw("features", list(plan.features));
+    plans.AddRaw(one.Text());
   }
-  return JsonObject().AddRaw("plans", plans.Text()).AddRaw("add_ons", list(config.add_ons)).Text();
+  JsonObject all;
+  all.AddRaw("plans", plans.Text()).AddRaw("add_ons", list(config.add_ons));
+  // The policy decides beside the map; left out where it is the default, for the same reason.
+  const billing::EntitlementPolicy& policy = config.entitlement;
+  const billing::EntitlementPolicy usual;
+  if (policy.grace != usual.grace) all.Add("grace_days", static_cast<int64_t>(policy.grace.count()));
+  if (policy.silence != usual.silence) all.Add("silence_days", static_cast<int64_t>(policy.silence.count()));
+  if (!policy.hold_downgrades) all.Add("hold_downgrades", false);
+  if (!policy.pause_collection_entitles) all.Add("pause_collection_entitles", false);
+  return all.Text();
 }
 
 db::ConnectOptions MakeConnectOptions(const Config& config, const std::string& role) {

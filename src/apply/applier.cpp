@@ -3,7 +3,7 @@
 #include "apply/apply_sql.h"
 #include "batch.h"
 #include "billsync/base/log.h"
-#include "billsync/billing/event_reason.h"
+#include "reviews.h"
 
 namespace billsync::apply {
 namespace {
@@ -14,11 +14,42 @@ constexpr std::chrono::milliseconds kPoll{200};
 // After a failure, so that a database that is away is not hammered.
 constexpr std::chrono::milliseconds kPause{500};
 
+// Failures in a row after which ApplyAllDue gives up.
+constexpr int kMostFailures = 5;
+// Events tried alone beside each batch, because they failed before: a backlog of them must not hold up the others.
+constexpr int kAlonePerBatch = 8;
+
+// A statement's time was over: one huge object's or one locked row's doing, perhaps.
+bool TookTooLong(const std::exception& error) {
+  const auto* transient = dynamic_cast<const db::Transient*>(&error);
+  return transient != nullptr && transient->sqlstate() == "57014";
+}
+
 // True for a lost connection, a deadlock and the like: the same batch may succeed in a moment.
 bool MayPassByItself(const std::exception& error, const db::Session& session) {
   if (session.Broken()) return true;
-  const auto* transient = dynamic_cast<const db::Transient*>(&error);
-  return transient != nullptr && transient->sqlstate() != "57014";  // a timeout may be one huge object's doing
+  return dynamic_cast<const db::Transient*>(&error) != nullptr && !TookTooLong(error);
+}
+
+// Why an event cannot be applied, for a person: what kind of failure, then what the database said.
+std::string InWords(const std::exception& error) {
+  const auto* of_database = dynamic_cast<const db::Error*>(&error);
+  const std::string state = of_database == nullptr ? "" : of_database->sqlstate();
+  std::string words;
+  if (state == "57014") {
+    words = "it took too long, or waited too long for a row that another transaction holds: ";
+  } else if (state == "22003") {
+    words = "a number is too large for its column: ";
+  } else if (state.starts_with("22")) {
+    words = "a value does not fit its column: ";
+  } else if (state == "54000") {
+    words = "a text is too long for its index: ";
+  } else if (state.starts_with("23")) {
+    words = "a constraint refuses the row: ";
+  } else if (state == "42501") {
+    words = "the database role lacks a right: ";
+  }
+  return words + error.what();
 }
 
 }  // namespace
@@ -64,50 +95,78 @@ void Applier::Loop(const std::stop_token& stop) {
 
 size_t Applier::ApplyAllDue() {
   size_t total = 0;
-  for (size_t attempted = ApplyOnce(); attempted > 0; attempted = ApplyOnce()) total += attempted;
-  return total;
+  for (int failures = 0;;) {
+    try {
+      const size_t attempted = ApplyOnce();
+      if (attempted == 0) return total;
+      total += attempted;
+      failures = 0;
+    } catch (const db::Bug&) {
+      throw;
+    } catch (const db::Error& e) {
+      if (++failures == kMostFailures) throw;
+      Log(LogLevel::kWarning, "a batch of events was not applied; it is tried again", {{"error", e.what()}});
+      std::this_thread::sleep_for(kPause * failures / kMostFailures);
+    }
+  }
 }
 
+// One batch of what is due, then some of those that failed before, each alone.
 size_t Applier::ApplyOnce() {
   auto session = pool_.Acquire();
-  std::vector<std::string> claimed;
   try {
-    const auto result = ApplyBatch(*session, options_, clock_(), std::nullopt, &claimed);
-    if (!result.newly_linked.empty()) ReleaseCustomers(*session, result.newly_linked);
-    const std::lock_guard lock(mutex_);
-    if (result.claimed > 0) ++stats_.batches;
-    stats_.plan_changes += static_cast<uint64_t>(result.plan_changes);
-    for (const auto& [status, count] : result.by_status) stats_.by_status[status] += count;
-    return result.claimed;
+    ReleaseReviewed(*session);
+    ReleaseMissed(*session);
+  } catch (const db::Bug& e) {  // the request stays; events that come in do not wait for its mending
+    Log(LogLevel::kError, "events were not made due again", {{"error", e.what()}});
+  }
+  size_t attempted = ApplySelected(*session, {});
+  for (int i = 0; i < kAlonePerBatch; ++i) {
+    const size_t alone = ApplySelected(*session, {.failed_before = true});
+    attempted += alone;
+    if (alone == 0) break;
+  }
+  return attempted;
+}
+
+// Applies one batch. If it fails by anything but the loss of the database, one of its events may be the cause: each
+// half is applied by itself, and so on, until what fails is a single event, which is parked. A poison event costs about
+// 2 log2(batch) transactions once; its neighbours are applied. Where the failure is a timeout, each event is applied by
+// itself at once: every batch with the slow one would take its time again.
+size_t Applier::ApplySelected(db::Session& session, const Selection& selection) {
+  std::vector<std::string> claimed;
+  size_t pieces = 2;
+  try {
+    Count(ApplyBatch(session, options_, clock_(), selection, &claimed));
+    return claimed.size();
   } catch (const std::exception& e) {
-    // Anything but the loss of the database may be the fault of one event: find it.
-    if (claimed.empty() || MayPassByItself(e, *session)) throw;
-    Log(LogLevel::kError, "a batch failed; its events are tried one by one",
-        {{"events", claimed.size()}, {"error", e.what()}});
-    {
+    if (claimed.empty() || MayPassByItself(e, session)) throw;
+    if (selection.ids.empty() && !selection.failed_before) {
+      Log(LogLevel::kError, "a batch failed; the event that is the cause is looked for",
+          {{"events", claimed.size()}, {"error", e.what()}});
       const std::lock_guard lock(mutex_);
       ++stats_.failed_batches;
     }
-    Isolate(*session, claimed);
-    return claimed.size();
-  }
-}
-
-// Applies each event alone, so that one the database refuses is parked and its neighbours are not delayed.
-void Applier::Isolate(db::Session& session, const std::vector<std::string>& event_ids) {
-  for (const std::string& id : event_ids) {
-    try {
-      const auto result = ApplyBatch(session, options_, clock_(), id, nullptr);
-      if (!result.newly_linked.empty()) ReleaseCustomers(session, result.newly_linked);
-      const std::lock_guard lock(mutex_);
-      for (const auto& [status, count] : result.by_status) stats_.by_status[status] += count;
-    } catch (const std::exception& e) {
-      if (MayPassByItself(e, session)) throw;
-      ParkFailed(session, id, e.what(), clock_());
+    if (claimed.size() == 1) {
+      ParkFailed(session, claimed.front(), InWords(e), clock_());
       const std::lock_guard lock(mutex_);
       ++stats_.by_status["parked"];
+      return 1;
     }
+    if (TookTooLong(e)) pieces = claimed.size();
   }
+  const auto at = [&](size_t piece) {
+    return claimed.begin() + static_cast<std::ptrdiff_t>(claimed.size() * piece / pieces);
+  };
+  for (size_t piece = 0; piece < pieces; ++piece) ApplySelected(session, {.ids = {at(piece), at(piece + 1)}});
+  return claimed.size();
+}
+
+void Applier::Count(const BatchResult& result) {
+  const std::lock_guard lock(mutex_);
+  if (result.claimed > 0) ++stats_.batches;
+  stats_.plan_changes += static_cast<uint64_t>(result.plan_changes);
+  for (const auto& [status, count] : result.by_status) stats_.by_status[status] += count;
 }
 
 ApplyStats Applier::Stats() const {
@@ -123,11 +182,8 @@ int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_
 }
 
 void AdoptPlanMap(db::Session& session, const std::string& fingerprint) {
-  db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
-  if (!tx.Exec(sql::kAdoptPlanMap, db::Params::Of(fingerprint)).empty()) {
-    tx.Exec(sql::kReleaseReason, db::Params::Of(billing::Code(billing::ParkReason::kUnmappedPrice)));
-    tx.Exec(sql::kReapplySubscriptions);
-  }
+  db::Transaction tx(session);
+  if (!tx.Exec(sql::kAdoptPlanMap, db::Params::Of(fingerprint)).empty()) RequestReviewOfAll(tx);
   tx.Commit();
 }
 

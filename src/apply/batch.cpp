@@ -6,10 +6,18 @@
 #include "apply/apply_sql.h"
 #include "apply/customers_sql.h"
 #include "billsync/apply/entitlements.h"
+#include "catalog_rows.h"
+#include "credit_note_rows.h"
 #include "customer_links.h"
+#include "discount_rows.h"
+#include "feature_rows.h"
 #include "folded_objects.h"
 #include "invoice_rows.h"
+#include "invoice_totals.h"
 #include "object_events.h"
+#include "payment_rows.h"
+#include "refund_rows.h"
+#include "schedule_rows.h"
 #include "subscription_rows.h"
 
 namespace billsync::apply {
@@ -19,14 +27,38 @@ using billing::IgnoreReason;
 using billing::ParkReason;
 using stripe::EventUse;
 
+// Locks, in the order in which every batch takes them, so that nobody waits in a circle:
+//
+//   1. the claimed events (SKIP LOCKED, as whatever makes events due again: nobody ever waits for one)
+//   2. the cross-object lock
+//   3. its objects and their customers, by key
+//   4. users, by id
+//   5. the payments its invoices name, by key
+//   6. invoices, by id
+//
+// Why the rows do not depend on who runs beside whom. A row is computed from the stored events of its object, and some
+// from rows of other objects too: an invoice's refunded amount from charges, payments and refunds, a subscription's
+// tier from the catalog. Take an invoice and a refund of it, in two batches at once: the one that writes the invoice
+// adds up the refunds it sees, the one that writes the refund adds up again the invoices it sees, and if neither sees
+// the other, the refund is lost for good: both events are applied. The same between a refund and the payment that
+// names its invoice. So a batch with any event that other rows are derived from holds lock 2 alone, and one without
+// shares it. Two batches that overlap in time are then both without; they write no row that another object's row is
+// derived from, but for an invoice that names its own payment, and that name they lock (5). All statements see what was
+// committed before they began (READ COMMITTED), and each computation comes after its locks: it sees all that came
+// before it in the order of the locks, and the batch that comes after it sees its rows. The rows are those of some
+// order of whole batches, and no such order matters, because each computation is a function of what is stored.
 class Batch {
  public:
   Batch(db::Transaction& tx, const ApplyOptions& options, Instant now)
       : tx_(tx), options_(options), now_(now), outcomes_(now) {}
 
-  const std::vector<ClaimedEvent>& Claim(const std::optional<std::string>& event_id) {
-    if (event_id) {
-      Take(tx_.Exec(sql::kClaimEvent, db::Params::Of(*event_id)));
+  const std::vector<ClaimedEvent>& Claim(const Selection& selection) {
+    if (!selection.ids.empty()) {
+      Take(tx_.Exec(sql::kClaimEvents, db::Params::Of(selection.ids)));
+      return claimed_;
+    }
+    if (selection.failed_before) {
+      Take(tx_.Exec(sql::kClaimFailed));
       return claimed_;
     }
     // Fresh ones first; a quarter of the batch is kept for parked ones, so that neither waits for the other.
@@ -38,17 +70,26 @@ class Batch {
 
   BatchResult Apply() {
     GroupByObject();
+    LockCrossObject();
     LockKeys();
     BatchResult result;
     result.events_read = ReadObjectEvents(tx_, objects_);
     FoldObjects();
     LinkCustomers();
+    // What subscriptions are made from comes first.
+    WriteCatalog(tx_, folded_.prices, folded_.products);
+    WriteSchedules(tx_, folded_.schedules);
     const auto users = WriteSubscriptions(tx_, WithUsers(folded_.subscriptions), options_.plans, outcomes_);
-    WriteInvoices(tx_, WithUsers(folded_.invoices), outcomes_);
-    result.plan_changes = ReviseEntitlements(tx_, users, options_.plans, options_.policy, now_);
+    users_to_revise_.insert(users.begin(), users.end());
+    WriteMoney();
+    WriteDiscounts(tx_, folded_.discounts);
+    WriteFeatures(tx_, folded_.features);
+    if (options_.plans.NamesFeatures()) ReviseByFeatures();
+    result.plan_changes = ReviseEntitlements(tx_, {users_to_revise_.begin(), users_to_revise_.end()}, options_.plans,
+                                             options_.policy, now_);
     result.claimed = claimed_.size();
     result.by_status = outcomes_.Write(tx_, claimed_);
-    result.newly_linked = links_.newly_linked();
+    ReleaseLinked();
     return result;
   }
 
@@ -75,6 +116,13 @@ class Batch {
     }
   }
 
+  void LockCrossObject() {
+    if (objects_.empty()) return;
+    tx_.Exec(sql::kBoundLockWaits, db::Params::Of("10s"));
+    const bool alone = std::ranges::any_of(objects_, [](const auto& entry) { return OthersDependOn(entry.first.use); });
+    tx_.Exec(alone ? sql::kLockCrossObject : sql::kShareCrossObject);
+  }
+
   void LockKeys() {
     std::set<std::string> keys;
     for (const auto& [key, object] : objects_) {
@@ -83,11 +131,37 @@ class Batch {
         if (!event->customer.empty()) keys.insert(event->customer);
       }
     }
-    if (!keys.empty()) tx_.Exec(sql::kLockKeys, db::Params::Of(std::vector<std::string>(keys.begin(), keys.end())));
+    if (keys.empty()) return;
+    tx_.Exec(sql::kLockKeys, db::Params::Of(std::vector<std::string>(keys.begin(), keys.end())));
+    tx_.Exec(sql::kBoundLockWaits, db::Params::Of("0"));
   }
 
   void FoldObjects() {
     for (const auto& [key, object] : objects_) FoldObject(key, object, folded_, outcomes_);
+  }
+
+  // What is derived from several objects is computed when all of them are written.
+  void WriteMoney() {
+    const auto invoices = WithUsers(folded_.invoices);
+    InvoiceTotals totals(folded_, invoices);
+    totals.LockPayments(tx_);
+    totals.Look(tx_);
+    WritePayments(tx_, folded_);
+    WriteRefunds(tx_, folded_.refunds, outcomes_);
+    WriteCreditNotes(tx_, folded_.credit_notes, outcomes_);
+    totals.Look(tx_);
+    totals.LockRows(tx_);
+    WriteInvoices(tx_, invoices, outcomes_);
+    totals.Write(tx_);
+  }
+
+  // Features entitle only somebody who is known: their events wait for the user, though their row is there.
+  void ReviseByFeatures() {
+    for (const auto& work : WithUsers(folded_.features)) users_to_revise_.insert(work.user_id);
+    for (const auto& work : folded_.customers) {
+      const auto user = links_.UserOf(work.fold.current.id);
+      if (work.fold.deleted && user) users_to_revise_.insert(*user);
+    }
   }
 
   void LinkCustomers() {
@@ -95,19 +169,22 @@ class Batch {
     for (const auto& work : folded_.subscriptions) NoteOwner(work.fold.current.customer, customers);
     for (const auto& work : folded_.invoices) NoteOwner(work.fold.current.customer, customers);
     for (const auto& work : folded_.customers) customers.insert(work.fold.current.id);
+    for (const auto& work : folded_.features) customers.insert(work.fold.current.customer);
     for (const auto& reference : folded_.references) customers.insert(reference.customer);
     if (customers.empty()) return;
     links_.Load(tx_, {customers.begin(), customers.end()});
-    for (const auto& work : folded_.customers) links_.NoteCustomer(work.fold.current, work.fold.deleted);
-    for (const auto& work : folded_.subscriptions) {
-      if (work.fold.current.customer) links_.NoteMetadata(*work.fold.current.customer, work.fold.current.metadata);
-    }
-    for (const auto& reference : folded_.references) {
-      if (reference.client_reference_id) links_.NoteReference(reference.customer, *reference.client_reference_id);
-    }
+    for (const auto& work : folded_.customers) links_.NoteCustomer(work.fold);
+    for (const auto& work : folded_.subscriptions) links_.NoteSubscription(work.fold);
+    for (const auto& reference : folded_.references) links_.NoteReference(reference);
     links_.Resolve(tx_, options_.link_by_email);
     LockUsers();
     links_.Save(tx_);
+  }
+
+  // What waited for the customers linked here is due. In the transaction that links them: an applier that works on one
+  // of their events at this moment waits for the customer's lock, and sees the link when it has it.
+  void ReleaseLinked() {
+    if (!links_.newly_linked().empty()) tx_.Exec(sql::kReleaseCustomers, db::Params::Of(links_.newly_linked()));
   }
 
   // Every user this batch may change, in id order and before the first change, so that batches, sweeps and resets wait
@@ -116,6 +193,12 @@ class Batch {
     std::set<std::string> users;
     for (const auto& work : folded_.subscriptions) {
       if (const auto user = links_.UserOf(work.fold.current.customer.value_or(""))) users.insert(*user);
+    }
+    for (const auto& work : folded_.features) {
+      if (const auto user = links_.UserOf(work.fold.current.customer)) users.insert(*user);
+    }
+    for (const auto& work : folded_.customers) {
+      if (const auto user = links_.UserOf(work.fold.current.id); user && work.fold.deleted) users.insert(*user);
     }
     for (const auto& customer : links_.newly_linked()) users.insert(*links_.UserOf(customer));
     if (users.empty()) return;
@@ -131,7 +214,7 @@ class Batch {
   std::vector<Work<Fold>> WithUsers(std::vector<Work<Fold>>& work) {
     std::vector<Work<Fold>> ready;
     for (Work<Fold>& one : work) {
-      const auto& customer = one.fold.current.customer;
+      const std::optional<std::string> customer = one.fold.current.customer;
       const auto user = customer ? links_.UserOf(*customer) : std::nullopt;
       if (user) {
         one.user_id = *user;
@@ -154,15 +237,16 @@ class Batch {
   std::vector<ClaimedEvent> claimed_;
   std::map<ObjectKey, Object> objects_;
   FoldedObjects folded_;
+  std::set<std::string> users_to_revise_;
 };
 
 }  // namespace
 
-BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now,
-                       const std::optional<std::string>& event_id, std::vector<std::string>* claimed_ids) {
+BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now, const Selection& selection,
+                       std::vector<std::string>* claimed_ids) {
   db::Transaction tx(session);
   Batch batch(tx, options, now);
-  for (const ClaimedEvent& event : batch.Claim(event_id)) {
+  for (const ClaimedEvent& event : batch.Claim(selection)) {
     if (claimed_ids != nullptr) claimed_ids->push_back(event.id);
   }
   BatchResult result = batch.Apply();
@@ -173,7 +257,7 @@ BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instan
 void ParkFailed(db::Session& session, const std::string& event_id, const std::string& detail, Instant now) {
   db::Transaction tx(session);
   std::vector<ClaimedEvent> claimed;
-  for (const db::Row row : tx.Exec(sql::kClaimEvent, db::Params::Of(event_id))) {
+  for (const db::Row row : tx.Exec(sql::kClaimEvents, db::Params::Of(std::vector{event_id}))) {
     claimed.push_back({.id = row.Text("id"),
                        .type = row.Text("type"),
                        .object_id = {},
@@ -187,10 +271,19 @@ void ParkFailed(db::Session& session, const std::string& event_id, const std::st
   tx.Commit();
 }
 
-void ReleaseCustomers(db::Session& session, const std::vector<std::string>& customers) {
+void ReleaseMissed(db::Session& session) {
   db::Transaction tx(session);
-  tx.Exec(sql::kReleaseCustomers, db::Params::Of(customers));
+  std::vector<std::string> notes, customers;
+  bool rates = false;
+  for (const db::Row row : tx.Exec(sql::kFindMissedReleases)) {
+    notes.push_back(std::to_string(row.Int("id")));
+    if (const auto customer = row.OptText("customer")) {
+      customers.push_back(*customer);
+    } else {
+      rates = true;
+    }
+  }
+  if (!notes.empty()) tx.Exec(sql::kReleaseMissed, db::Params::Of(notes, customers, rates));
   tx.Commit();
 }
-
 }  // namespace billsync::apply

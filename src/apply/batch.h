@@ -15,20 +15,29 @@ namespace billsync::apply {
 struct BatchResult {
   size_t claimed = 0;
   std::map<std::string, uint64_t> by_status;  // how it ended
-  std::vector<std::string> newly_linked;      // customers; what waited for them is to be released
   int64_t plan_changes = 0;
   int64_t events_read = 0;  // of all touched objects; an object with a checkpoint is not read whole
 };
 
-// Claims up to options.batch due events, or only `event_id`, and applies them in one transaction. Throws db::Error;
-// then nothing was done and `claimed_ids` (if given) tells what the batch held.
-BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now,
-                       const std::optional<std::string>& event_id, std::vector<std::string>* claimed_ids);
+// What a batch claims.
+struct Selection {
+  // These events, as far as they are received or parked; empty: up to options.batch that are due.
+  std::vector<std::string> ids = {};
+  // One due event that is parked as apply_failed. Such an event may bring down any batch, so no batch of due events
+  // takes it: it is tried alone.
+  bool failed_before = false;
+};
+
+// Claims events and applies them in one transaction. Throws db::Error; then nothing was done and `claimed_ids` (if
+// given) tells what the batch held.
+BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now, const Selection& selection,
+                       std::vector<std::string>* claimed_ids);
 
 // Parks one event as apply_failed in a transaction of its own.
 void ParkFailed(db::Session& session, const std::string& event_id, const std::string& detail, Instant now);
 
-// Makes events due that waited for these customers.
-void ReleaseCustomers(db::Session& session, const std::vector<std::string>& customers);
+// Makes events due that a release had to skip, because they were being applied when their cause was mended. To be
+// called before each batch: one look at an empty table, mostly.
+void ReleaseMissed(db::Session& session);
 
 }  // namespace billsync::apply

@@ -8,20 +8,22 @@ namespace billsync::apply {
 
 void ReadReferences(const Object& session, std::vector<CheckoutReference>& into, Outcomes& outcomes) {
   for (const auto& event : session.events) {
-    const auto mine = std::ranges::find_if(session.claimed, [&](const auto* one) { return one->id == event.id; });
-    if (mine == session.claimed.end()) continue;
+    const bool ours = std::ranges::any_of(session.claimed, [&](const auto* one) { return one->id == event.id; });
     const auto document = stripe::JsonDocument::Parse(event.payload);
     if (!document) {
-      outcomes.Park(event.id, billing::ParkReason::kUnreadableShape, "the payload is not JSON");
+      if (ours) outcomes.Park(event.id, billing::ParkReason::kUnreadableShape, "the payload is not JSON");
       continue;
     }
-    const auto snapshot = stripe::DecodeCheckoutSession(document->Root().Find("data").Find("object"));
+    // An API read is the object without an envelope.
+    const auto object =
+        event.type == stripe::kApiReadType ? document->Root() : document->Root().Find("data").Find("object");
+    const auto snapshot = stripe::DecodeCheckoutSession(object);
     if (!snapshot) {
-      outcomes.Park(event.id, billing::ParkReason::kUnreadableShape, snapshot.error());
+      if (ours) outcomes.Park(event.id, billing::ParkReason::kUnreadableShape, snapshot.error());
     } else if (!snapshot->customer) {
-      outcomes.Ignore(event.id, billing::IgnoreReason::kNoCustomer);
+      if (ours) outcomes.Ignore(event.id, billing::IgnoreReason::kNoCustomer);
     } else {
-      into.push_back({*snapshot->customer, snapshot->client_reference_id});
+      into.push_back({*snapshot->customer, snapshot->client_reference_id, event.id, event.created});
     }
   }
 }

@@ -3,17 +3,19 @@
 #include <map>
 
 #include "apply/entitlements_sql.h"
-#include "billsync/base/parse.h"
+#include "billsync/billing/quota_anchor.h"
+#include "feature_tiers.h"
 
 namespace billsync::apply {
 namespace {
 
 using billing::Tier;
 
-// A subscription of a user, with the event its row was last set by.
+// The subscriptions of a user; by id, the event each row was last set by and the day of the month it is billed on.
 struct Facts {
   std::vector<billing::SubscriptionFacts> subscriptions;
-  std::map<std::string, std::optional<std::string>> last_event;  // by subscription
+  std::map<std::string, std::optional<std::string>> last_event;
+  std::map<std::string, std::optional<int>> billing_day;
 };
 
 Tier TierColumn(const db::Row& row, const char* column) {
@@ -22,14 +24,24 @@ Tier TierColumn(const db::Row& row, const char* column) {
   return *tier;
 }
 
+billing::SubscriptionFacts FactsOf(const db::Row& row) {
+  billing::SubscriptionFacts facts{row.Text("stripe_subscription_id"), TierColumn(row, "plan_tier"), row.Text("status"),
+                                   row.At("current_period_end"), row.OptAt("past_due_since")};
+  facts.cancel_at = row.OptAt("cancel_at");
+  facts.collection_paused = !row.IsNull("pause_collection");
+  if (const auto until = row.OptAt("held_until")) facts.held = {TierColumn(row, "held_plan_tier"), *until};
+  return facts;
+}
+
 std::map<std::string, Facts> ReadFacts(db::Transaction& tx, const std::vector<std::string>& user_ids) {
   std::map<std::string, Facts> facts;
   for (const db::Row row : tx.Exec(sql::kReadSubscriptionFacts, db::Params::Of(user_ids))) {
     Facts& user = facts[row.Text("user_id")];
-    const std::string id = row.Text("stripe_subscription_id");
-    user.subscriptions.push_back({id, TierColumn(row, "plan_tier"), row.Text("status"), row.At("current_period_end"),
-                                  row.OptAt("past_due_since")});
+    user.subscriptions.push_back(FactsOf(row));
+    const std::string& id = user.subscriptions.back().id;
     user.last_event.emplace(id, row.OptText("last_event_id"));
+    user.billing_day.emplace(id,
+                             billing::BillingDay(row.OptAt("billing_cycle_anchor"), row.OptText("billing_interval")));
   }
   return facts;
 }
@@ -40,9 +52,20 @@ struct Target {
   int64_t quota;
   std::optional<std::string> subscription;  // for users.stripe_subscription_id
   std::string cause;
+  std::optional<std::string> feature_event = std::nullopt;  // set when a feature decided and no subscription
+  std::optional<int> billing_day = std::nullopt;            // of the subscription that entitles
 };
 
-Target Decide(const db::Row& user, const Facts& facts, const billing::PlanMap& plans,
+// The higher of what is decided and what features give. Without a subscription a whole list of features decides alone.
+void AddFeatures(const FeatureTier& features, bool has_subscriptions, Target& target) {
+  const bool decides_alone = !has_subscriptions && !features.truncated;
+  if (features.tier <= target.tier && !decides_alone) return;
+  target.tier = features.tier;
+  target.cause = features.cause;
+  target.feature_event = features.event;
+}
+
+Target Decide(const db::Row& user, const Facts& facts, const FeatureTier* features, const billing::PlanMap& plans,
               const billing::EntitlementPolicy& policy, Instant now) {
   const auto override_quota = user.OptInt("override_quota");
   Target target{Tier::kFree, 0, user.OptText("stripe_subscription_id"), ""};
@@ -53,11 +76,57 @@ Target Decide(const db::Row& user, const Facts& facts, const billing::PlanMap& p
     const auto entitlement = billing::DecideEntitlement(facts.subscriptions, now, policy);
     target.tier = entitlement.tier;
     target.cause = entitlement.cause;
-    if (entitlement.subscription) target.subscription = entitlement.subscription;
+    // When none entitles, the one to look at all the same: which, does not depend on what was there before.
+    target.subscription = entitlement.about;
+    if (entitlement.subscription) target.billing_day = facts.billing_day.at(*entitlement.subscription);
   }
+  if (features != nullptr) AddFeatures(*features, !facts.subscriptions.empty(), target);
   target.quota = override_quota.value_or(plans.Quota(target.tier));
   return target;
 }
+
+// The rows of one revision, written at its end.
+class Changes {
+ public:
+  explicit Changes(Instant now) : now_(now) {}
+
+  void Add(const db::Row& user, const Facts& facts, const Target& target) {
+    const std::string id = user.Text("id");
+    // What a person has set stays; what was derived from the platform's dates or from Stripe follows Stripe.
+    const auto source = user.OptText("anchor_source");
+    const bool ours = !source || source == "derived" || source == "stripe";
+    if (target.billing_day && ours && user.OptInt("anchor_day") != *target.billing_day) {
+      anchors_.AddRow(db::Params::Of(id, *target.billing_day));
+    }
+    const auto old_tier = user.OptText("plan_tier");
+    const auto old_quota = user.OptInt("monthly_runs_quota");
+    const bool moved = old_tier != billing::Name(target.tier) || old_quota != target.quota;
+    if (!moved && target.subscription == user.OptText("stripe_subscription_id")) return;
+    updates_.AddRow(db::Params::Of(id, billing::Name(target.tier), target.quota, target.subscription));
+    if (!moved) return;
+    std::optional<std::string> event = target.feature_event;
+    if (target.subscription && !event) {
+      if (const auto found = facts.last_event.find(*target.subscription); found != facts.last_event.end()) {
+        event = found->second;
+      }
+    }
+    ledger_.AddRow(db::Params::Of(id, now_, old_tier, billing::Name(target.tier), old_quota, target.quota,
+                                  target.feature_event ? std::nullopt : target.subscription, event, target.cause));
+  }
+
+  int64_t Write(db::Transaction& tx) const {
+    if (!updates_.empty()) tx.Exec(sql::kUpdateUsers, updates_.ToParams());
+    if (!anchors_.empty()) tx.Exec(sql::kSetQuotaAnchors, anchors_.ToParams());
+    if (!ledger_.empty()) tx.Exec(sql::kInsertPlanChanges, ledger_.ToParams());
+    return static_cast<int64_t>(ledger_.rows());
+  }
+
+ private:
+  const Instant now_;
+  db::ArrayColumns updates_{4};
+  db::ArrayColumns anchors_{2};
+  db::ArrayColumns ledger_{9};
+};
 
 }  // namespace
 
@@ -66,45 +135,15 @@ int64_t ReviseEntitlements(db::Transaction& tx, const std::vector<std::string>& 
   if (user_ids.empty()) return 0;
   const auto users = tx.Exec(sql::kLockUsers, db::Params::Of(user_ids, now));
   auto facts = ReadFacts(tx, user_ids);
-  db::ArrayColumns updates(4);
-  db::ArrayColumns changes(9);
+  const auto features = ReadFeatureTiers(tx, user_ids, plans);
+  Changes changes(now);
   for (const db::Row user : users) {
-    const std::string id = user.Text("id");
-    const Facts& own = facts[id];
-    const Target target = Decide(user, own, plans, policy, now);
-    const auto old_tier = user.OptText("plan_tier");
-    const auto old_quota = user.OptInt("monthly_runs_quota");
-    const bool moved = old_tier != billing::Name(target.tier) || old_quota != target.quota;
-    if (!moved && target.subscription == user.OptText("stripe_subscription_id")) continue;
-    updates.AddRow(db::Params::Of(id, billing::Name(target.tier), target.quota, target.subscription));
-    if (!moved) continue;
-    std::optional<std::string> event;
-    if (target.subscription) {
-      if (const auto found = own.last_event.find(*target.subscription); found != own.last_event.end()) {
-        event = found->second;
-      }
-    }
-    changes.AddRow(db::Params::Of(id, now, old_tier, billing::Name(target.tier), old_quota, target.quota,
-                                  target.subscription, event, target.cause));
+    const Facts& own = facts[user.Text("id")];
+    const auto by_feature = features.find(user.Text("id"));
+    const FeatureTier* feature = by_feature == features.end() ? nullptr : &by_feature->second;
+    changes.Add(user, own, Decide(user, own, feature, plans, policy, now));
   }
-  if (!updates.empty()) tx.Exec(sql::kUpdateUsers, updates.ToParams());
-  if (!changes.empty()) tx.Exec(sql::kInsertPlanChanges, changes.ToParams());
-  return static_cast<int64_t>(changes.rows());
-}
-
-int64_t SweepEntitlements(db::Session& session, const billing::PlanMap& plans, const billing::EntitlementPolicy& policy,
-                          Instant now) {
-  db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(5)});
-  std::vector<std::string> users;
-  for (const db::Row row : tx.Exec(
-           sql::kUsersToSweep,
-           db::Params::Of(now, static_cast<int64_t>(policy.grace.count()), static_cast<int64_t>(policy.silence.count()),
-                          plans.Quota(Tier::kFree), plans.Quota(Tier::kPro), plans.Quota(Tier::kEnterprise)))) {
-    users.push_back(row.Text("user_id"));
-  }
-  const int64_t changed = ReviseEntitlements(tx, users, plans, policy, now);
-  tx.Commit();
-  return changed;
+  return changes.Write(tx);
 }
 
 }  // namespace billsync::apply

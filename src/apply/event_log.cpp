@@ -3,9 +3,9 @@
 #include "apply/event_log_sql.h"
 #include "billsync/base/json_writer.h"
 #include "billsync/billing/event_reason.h"
+#include "event_rows.h"
 
 namespace billsync::apply {
-namespace {
 
 EventSummary ReadSummary(const db::Row& row) {
   EventSummary event;
@@ -25,8 +25,6 @@ EventSummary ReadSummary(const db::Row& row) {
   event.livemode = row.Bool("livemode");
   return event;
 }
-
-}  // namespace
 
 std::string EventSummary::WayOut() const {
   using billing::ParkReason;

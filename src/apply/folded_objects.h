@@ -14,6 +14,16 @@ struct FoldedObjects {
   std::vector<InvoiceWork> invoices;
   std::vector<CustomerWork> customers;
   std::vector<CheckoutReference> references;
+  std::vector<ChargeWork> charges;
+  std::vector<PaymentIntentWork> payment_intents;
+  std::vector<InvoicePaymentWork> invoice_payments;
+  std::vector<RefundWork> refunds;
+  std::vector<CreditNoteWork> credit_notes;
+  std::vector<DiscountWork> discounts;
+  std::vector<FeatureWork> features;
+  std::vector<PriceWork> prices;
+  std::vector<ProductWork> products;
+  std::vector<ScheduleWork> schedules;
 };
 
 // Folds one object and adds it to its list. The claimed events that cannot be read are parked, whatever the kind; an

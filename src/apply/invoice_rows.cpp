@@ -1,5 +1,7 @@
 #include "invoice_rows.h"
 
+#include <algorithm>
+
 #include "apply/rows_sql.h"
 #include "billsync/billing/money.h"
 #include "exchange_rates.h"
@@ -14,16 +16,25 @@ Instant IssuedAt(const InvoiceWork& work) {
   return work.fold.current.created.value_or(work.fold.order.front().created);
 }
 
-void ParkAll(const InvoiceWork& work, ParkReason reason, const std::string& detail, Outcomes& outcomes) {
-  for (const auto* event : work.claimed) outcomes.Park(event->id, reason, detail);
-}
-
 // Credit notes before and after payment together; none when the payload names neither.
 std::optional<int64_t> Credited(const stripe::Invoice& invoice) {
   const auto& pre = invoice.pre_payment_credit_notes_amount;
   const auto& post = invoice.post_payment_credit_notes_amount;
   if (!pre && !post) return std::nullopt;
   return pre.value_or(0) + post.value_or(0);
+}
+
+// When the invoice said what it was credited: the winner's moment, unless older events had to tell.
+Instant CreditedAsOf(const stripe::FoldedInvoice& fold) {
+  Instant as_of = fold.order.back().created;
+  for (const auto& origin : fold.origins) {
+    if (origin.column != "pre_payment_credit_notes_amount" && origin.column != "post_payment_credit_notes_amount")
+      continue;
+    for (const auto& one : fold.order) {
+      if (one.event_id == origin.event_id) as_of = std::min(as_of, one.created);
+    }
+  }
+  return as_of;
 }
 
 std::optional<db::Params> RowOf(const InvoiceWork& work, const ExchangeRates& rates, Outcomes& outcomes) {
@@ -50,10 +61,11 @@ std::optional<db::Params> RowOf(const InvoiceWork& work, const ExchangeRates& ra
   const auto& winner = work.fold.order.back();
   return db::Params::Of(work.user_id, *i.id, i.customer, i.subscription, i.hosted_invoice_url, i.number,
                         i.billing_reason, work.fold.deleted ? "deleted" : i.status.value_or("draft"), *i.currency,
-                        *total, paid, i.amount_remaining, Credited(i), decimal(total), decimal(paid),
-                        decimal(Credited(i)), dollars ? std::nullopt : rate, i.due_date, IssuedAt(work), i.finalized_at,
-                        i.paid_at, i.voided_at, i.marked_uncollectible_at, i.attempt_count, i.next_payment_attempt,
-                        work.fold.deleted, i.livemode, winner.event_id, winner.created, work.fold.needs_refetch);
+                        *total, paid, i.amount_remaining, Credited(i), CreditedAsOf(work.fold), i.payment_intent,
+                        i.charge, decimal(total), decimal(paid), dollars ? std::nullopt : rate, i.due_date,
+                        IssuedAt(work), i.finalized_at, i.paid_at, i.voided_at, i.marked_uncollectible_at,
+                        i.attempt_count, i.next_payment_attempt, work.fold.deleted, i.livemode, winner.event_id,
+                        winner.created, work.fold.needs_refetch);
 }
 
 }  // namespace
@@ -64,7 +76,7 @@ void WriteInvoices(db::Transaction& tx, const std::vector<InvoiceWork>& work, Ou
     if (one.fold.current.currency) rates.Want(*one.fold.current.currency, IssuedAt(one));
   }
   rates.Load(tx);
-  db::ArrayColumns rows(30);
+  db::ArrayColumns rows(32);
   for (const auto& one : work) {
     if (const auto row = RowOf(one, rates, outcomes)) rows.AddRow(*row);
   }

@@ -5,120 +5,171 @@
 
 #include "apply/rows_sql.h"
 #include "billsync/billing/money.h"
+#include "item_rows.h"
+#include "schedule_rows.h"
+#include "subscription_plan.h"
 
 namespace billsync::apply {
 namespace {
 
 using billing::ParkReason;
-using billing::Tier;
-
-std::vector<billing::PriceFacts> FactsOf(const stripe::Subscription& subscription) {
-  std::vector<billing::PriceFacts> facts;
-  for (const auto& item : subscription.items) {
-    facts.push_back({item.price.id, item.price.product, item.price.lookup_key, item.price.plan_tier});
-  }
-  return facts;
-}
-
-std::variant<Tier, billing::UnknownPrice> TierOf(const stripe::Subscription& subscription,
-                                                 const billing::PlanMap& plans) {
-  const auto facts = FactsOf(subscription);
-  return plans.TierOf(facts);
-}
-
-// The tier of the newest snapshot whose every price is mapped: while the winner's is not, the tier stays what it was.
-std::optional<Tier> LastKnownTier(const stripe::FoldedSubscription& fold, const billing::PlanMap& plans) {
-  if (const auto tier = TierOf(fold.current, plans); std::holds_alternative<Tier>(tier)) return std::get<Tier>(tier);
-  for (auto at = fold.order.rbegin(); at != fold.order.rend(); ++at) {
-    const auto tier = TierOf(at->snapshot, plans);
-    if (std::holds_alternative<Tier>(tier)) return std::get<Tier>(tier);
-  }
-  return std::nullopt;
-}
 
 // Parks those of the claimed events whose own snapshot has an unmapped price.
-void ParkUnmapped(const SubscriptionWork& work, const billing::PlanMap& plans, Outcomes& outcomes) {
+void ParkUnmapped(const SubscriptionWork& work, const SubscriptionPlan& plan, Outcomes& outcomes) {
   for (const auto& one : work.fold.order) {
-    const auto tier = TierOf(one.snapshot, plans);
-    const auto* unknown = std::get_if<billing::UnknownPrice>(&tier);
-    if (unknown == nullptr) continue;
+    const auto price = plan.UnmappedPrice(one);
+    if (!price) continue;
     const bool claimed =
         std::ranges::any_of(work.claimed, [&](const auto* event) { return event->id == one.event_id; });
-    if (claimed) outcomes.Park(one.event_id, ParkReason::kUnmappedPrice, "no plan maps the price " + unknown->id);
+    if (claimed) outcomes.Park(one.event_id, ParkReason::kUnmappedPrice, "no plan maps the price " + *price);
   }
 }
 
-void ParkAll(const SubscriptionWork& work, ParkReason reason, const std::string& detail, Outcomes& outcomes) {
-  for (const auto* event : work.claimed) outcomes.Park(event->id, reason, detail);
+std::optional<std::string> NameOf(const std::optional<billing::Tier>& tier) {
+  return tier ? std::optional<std::string>(billing::Name(*tier)) : std::nullopt;
 }
 
-// The item whose price decides the tier; the first one when all are add-ons.
-const stripe::SubscriptionItem* TierItem(const stripe::Subscription& subscription, const billing::PlanMap& plans) {
-  const stripe::SubscriptionItem* best = nullptr;
-  std::optional<Tier> best_tier;
-  for (const auto& item : subscription.items) {
-    const auto meaning =
-        plans.Meaning({item.price.id, item.price.product, item.price.lookup_key, item.price.plan_tier});
-    const auto* tier = std::get_if<Tier>(&meaning);
-    if (best == nullptr || (tier != nullptr && (!best_tier || *tier > *best_tier))) {
-      best = &item;
-      if (tier != nullptr) best_tier = *tier;
+std::optional<Period> RowPeriod(const SubscriptionWork& work, const SubscriptionPlan& plan) {
+  return plan.item() == nullptr ? std::nullopt : PeriodOf(work.fold.current, *plan.item());
+}
+
+// Everything the rows of one batch's subscriptions are made from.
+class Writer {
+ public:
+  Writer(const billing::PlanMap& plans, Outcomes& outcomes) : plans_(plans), outcomes_(outcomes) {}
+
+  void Load(db::Transaction& tx, const std::vector<SubscriptionWork>& work) {
+    std::vector<std::string> ids;
+    for (const auto& one : work) ids.push_back(one.fold.current.id);
+    schedules_ = ReadSchedules(tx, ids);
+    for (const auto& one : work) {
+      WantPricesOf(one.fold, catalog_);
+      if (const auto* schedule = ScheduleOf(one)) {
+        for (const auto& phase : schedule->phases) {
+          for (const auto& price : phase.prices) catalog_.WantPrice(price);
+        }
+      }
     }
+    catalog_.Load(tx);
+    for (const auto& one : work) {
+      const auto period = RowPeriod(one, SubscriptionPlan(one.fold, catalog_, plans_));
+      if (period && one.fold.current.currency) rates_.Want(*one.fold.current.currency, period->start);
+    }
+    rates_.Load(tx);
   }
-  return best;
-}
 
-struct Period {
-  Instant start, end;
-};
-
-std::optional<Period> PeriodOf(const stripe::Subscription& subscription, const stripe::SubscriptionItem& tier_item) {
-  const auto start = tier_item.period_start ? tier_item.period_start : subscription.period_start;
-  const auto end = tier_item.period_end ? tier_item.period_end : subscription.period_end;
-  if (!start || !end) return std::nullopt;
-  return Period{*start, *end};
-}
-
-// A row as UpsertSubscriptions takes it, or nothing when the events were parked instead.
-std::optional<db::Params> RowOf(const SubscriptionWork& work, const billing::PlanMap& plans, const ExchangeRates& rates,
-                                Outcomes& outcomes) {
-  const auto& s = work.fold.current;
-  ParkUnmapped(work, plans, outcomes);
-  const auto tier = LastKnownTier(work.fold, plans);
-  const auto* item = TierItem(s, plans);
-  if (!tier) return std::nullopt;
-  const auto period = item == nullptr ? std::nullopt : PeriodOf(s, *item);
-  if (!period) {
-    ParkAll(work, ParkReason::kUnreadableShape, "the subscription has no items with a current period", outcomes);
-    return std::nullopt;
+  // The row and its items, unless the events are parked instead.
+  void Add(const SubscriptionWork& work) {
+    const SubscriptionPlan plan(work.fold, catalog_, plans_);
+    ParkUnmapped(work, plan, outcomes_);
+    if (!plan.tier()) return;
+    const auto period = RowPeriod(work, plan);
+    if (!period) {
+      ParkAll(work, ParkReason::kUnreadableShape, "the subscription has no items with a current period", outcomes_);
+      return;
+    }
+    rows_.AddRow(RowOf(work, plan, *period));
+    items_.Add(work, plan);
+    users_.insert(work.user_id);
   }
-  const auto minor = PeriodAmount(s);
-  std::optional<std::string> amount, rate;
-  if (minor && s.currency) {
-    amount = billing::FormatMinor(*minor, billing::MinorUnitDecimals(*s.currency));
-    rate = rates.Find(*s.currency, period->start);
-    if (!rate) {
+
+  std::vector<std::string> Write(db::Transaction& tx) const {
+    if (rows_.empty()) return {};
+    tx.Exec(sql::kUpsertSubscriptions, rows_.ToParams());
+    items_.Write(tx);
+    return {users_.begin(), users_.end()};
+  }
+
+ private:
+  const billing::ScheduleFacts* ScheduleOf(const SubscriptionWork& work) const {
+    const auto found = schedules_.find(work.fold.current.id);
+    return found == schedules_.end() ? nullptr : apply::ScheduleOf(work.fold, found->second);
+  }
+
+  std::optional<billing::PlannedChange> PlannedOf(const SubscriptionWork& work, const SubscriptionPlan& plan) const {
+    const auto* schedule = ScheduleOf(work);
+    if (schedule == nullptr) return std::nullopt;
+    return billing::FindPlannedChange(*schedule, {plan.item()->price.id, *plan.tier(), work.fold.order.back().created},
+                                      [&](const std::string& price) { return plan.MeaningOf(price); });
+  }
+
+  // The prices of the plan, and those a schedule plans.
+  std::string CatalogIds(const SubscriptionWork& work, const SubscriptionPlan& plan) const {
+    const auto own = plan.CatalogIds();
+    std::set<std::string> ids(own.begin(), own.end());
+    if (const auto* schedule = ScheduleOf(work)) {
+      for (const auto& phase : schedule->phases) {
+        for (const auto& price : phase.prices) {
+          ids.insert(price);
+          const auto catalog = catalog_.Price(price);
+          if (catalog && catalog->product) ids.insert(*catalog->product);
+        }
+      }
+    }
+    return db::ArrayLiteral({ids.begin(), ids.end()});
+  }
+
+  struct Amount {
+    std::optional<int64_t> minor;
+    std::optional<std::string> decimal, rate;
+  };
+
+  Amount AmountOf(const SubscriptionWork& work, Instant at) {
+    const auto& s = work.fold.current;
+    Amount amount{work.fold.items_incomplete ? std::nullopt : PeriodAmount(s), std::nullopt, std::nullopt};
+    if (!amount.minor || !s.currency) return amount;
+    amount.decimal = billing::FormatMinor(*amount.minor, billing::MinorUnitDecimals(*s.currency));
+    amount.rate = rates_.Find(*s.currency, at);
+    if (!amount.rate) {
       // The row is written, so that the subscription entitles; the events wait for the rate and fill in amount_usd.
-      ParkAll(work, ParkReason::kMissingExchangeRate, "billing_fx_rates has no rate for " + *s.currency, outcomes);
+      ParkAll(work, ParkReason::kMissingExchangeRate, "billing_fx_rates has no rate for " + *s.currency, outcomes_);
     }
+    return amount;
   }
-  const auto& winner = work.fold.order.back();
-  return db::Params::Of(work.user_id, s.id, s.customer, item->price.id, billing::Name(*tier), s.status, period->start,
-                        period->end, s.cancel_at_period_end, s.canceled_at, s.cancel_at, s.ended_at, s.start_date,
-                        s.trial_end, work.fold.past_due_since, s.pause_collection, s.currency, minor, amount, rate,
-                        s.livemode, winner.event_id, winner.created, work.fold.needs_refetch);
-}
+
+  // As UpsertSubscriptions takes it.
+  db::Params RowOf(const SubscriptionWork& work, const SubscriptionPlan& plan, const Period& period) {
+    const auto& fold = work.fold;
+    const auto& s = fold.current;
+    const auto& price = plan.item()->price;
+    const auto& winner = fold.order.back();
+    const auto amount = AmountOf(work, period.start);
+    const auto held = plan.Held();
+    const auto planned = PlannedOf(work, plan);
+    return db::Params::Of(work.user_id, s.id, s.customer, price.id, billing::Name(*plan.tier()), s.status, period.start,
+                          period.end, s.cancel_at_period_end, s.canceled_at, s.cancel_at, s.ended_at, s.start_date,
+                          s.trial_end, fold.past_due_since, s.pause_collection,
+                          planned ? std::optional(planned->at) : std::nullopt, planned ? planned->price : std::nullopt,
+                          planned ? NameOf(planned->tier) : std::nullopt, held ? NameOf(held->tier) : std::nullopt,
+                          held ? std::optional(held->until) : std::nullopt, s.billing_cycle_anchor, price.interval,
+                          fold.items_incomplete, CatalogIds(work, plan), s.currency, amount.minor, amount.decimal,
+                          amount.rate, s.livemode, winner.event_id, winner.created, fold.needs_refetch);
+  }
+
+  const billing::PlanMap& plans_;
+  Outcomes& outcomes_;
+  Schedules schedules_;
+  Catalog catalog_;
+  ExchangeRates rates_;
+  db::ArrayColumns rows_{33};
+  ItemRows items_;
+  std::set<std::string> users_;
+};
 
 }  // namespace
 
 std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription) {
   int64_t total = 0;
+  const stripe::Price* first = nullptr;
   for (const auto& item : subscription.items) {
-    if (item.price.metered) continue;
+    const auto& price = item.price;
+    if (price.metered) continue;
     // A multi-currency price shows its default currency inside the event, not what this subscription pays.
-    if (item.price.tiered || (item.price.currency && item.price.currency != subscription.currency)) return std::nullopt;
-    const auto unit = item.price.unit_amount ? std::optional(std::to_string(*item.price.unit_amount))
-                                             : item.price.unit_amount_decimal;
+    if (price.tiered || (price.currency && price.currency != subscription.currency)) return std::nullopt;
+    // Items of flexible billing may have intervals of their own: there is no one period to name the price of.
+    if (first == nullptr) first = &price;
+    if (price.interval != first->interval || price.interval_count != first->interval_count) return std::nullopt;
+    const auto unit = price.unit_amount ? std::optional(std::to_string(*price.unit_amount)) : price.unit_amount_decimal;
     const auto amount = unit ? billing::MultiplyDecimal(*unit, item.quantity.value_or(1)) : std::nullopt;
     if (!amount || __builtin_add_overflow(total, *amount, &total)) return std::nullopt;
   }
@@ -127,24 +178,11 @@ std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription) {
 
 std::vector<std::string> WriteSubscriptions(db::Transaction& tx, const std::vector<SubscriptionWork>& work,
                                             const billing::PlanMap& plans, Outcomes& outcomes) {
-  ExchangeRates rates;
-  for (const auto& one : work) {
-    const auto& s = one.fold.current;
-    const auto* item = TierItem(s, plans);
-    const auto period = item == nullptr ? std::nullopt : PeriodOf(s, *item);
-    if (period && s.currency) rates.Want(*s.currency, period->start);
-  }
-  rates.Load(tx);
-  db::ArrayColumns rows(24);
-  std::set<std::string> users;
-  for (const auto& one : work) {
-    const auto row = RowOf(one, plans, rates, outcomes);
-    if (!row) continue;
-    rows.AddRow(*row);
-    users.insert(one.user_id);
-  }
-  if (!rows.empty()) tx.Exec(sql::kUpsertSubscriptions, rows.ToParams());
-  return {users.begin(), users.end()};
+  if (work.empty()) return {};
+  Writer writer(plans, outcomes);
+  writer.Load(tx, work);
+  for (const auto& one : work) writer.Add(one);
+  return writer.Write(tx);
 }
 
 }  // namespace billsync::apply

@@ -14,11 +14,13 @@
 namespace billsync::apply {
 
 // Sum of the items' prices for one period in minor units: unit amount times quantity, metered prices count nothing.
-// None when a tiered price, one shown in another currency or an oversized one leaves it open. Pure.
+// None when a tiered price, one shown in another currency, items billed in different intervals or an oversized sum
+// leave it open. Discounts and taxes are not in it. Pure.
 std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription);
 
-// Upserts what can be; parks the claimed events of what cannot (unmapped price, no period, missing rate). Returns the
-// users whose rows may have changed.
+// Upserts what can be, and their items; parks the claimed events of what cannot (unmapped price, no period, missing
+// rate). Returns the users whose rows may have changed. Reads the catalog and the schedules: those of this batch must
+// be written.
 std::vector<std::string> WriteSubscriptions(db::Transaction& tx, const std::vector<SubscriptionWork>& work,
                                             const billing::PlanMap& plans, Outcomes& outcomes);
 

@@ -39,11 +39,17 @@ std::string_view Code(ParkReason reason) {
 std::string_view WayOut(ParkReason reason) {
   switch (reason) {
     case ParkReason::kUnknownCustomer:
-      return "set users.stripe_customer_id of the user it belongs to; it is applied within a second or two";
+      return "set users.stripe_customer_id of the user it belongs to, or metadata.user_id of the customer or "
+             "subscription "
+             "in Stripe; it is applied within a second or two";
     case ParkReason::kUnmappedPrice:
-      return "add the price to a [[plan]] or to add_ons in the configuration and restart serve";
+      return "add the price, its product or its lookup key to a [[plan]], or the price to add_ons, in the "
+             "configuration and "
+             "restart serve; or set plan_tier in the metadata of the price or product in Stripe: its price.updated or "
+             "product.updated event releases this one within a second or two";
     case ParkReason::kMissingExchangeRate:
-      return "insert a row for the currency and day into billing_fx_rates";
+      return "insert a row for the currency, valid on or before the day, into billing_fx_rates; it is applied within a "
+             "second or two";
     case ParkReason::kUnreadableShape:
       return "see detail; upgrade billsync, then: billsync events retry";
     case ParkReason::kApplyFailed:

@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace billsync::billing {
+namespace {
+
+std::optional<Tier> Find(const std::map<std::string, Tier, std::less<>>& map, const std::optional<std::string>& key) {
+  const auto found = key ? map.find(*key) : map.end();
+  return found == map.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace
 
 std::string_view Name(Tier tier) {
   switch (tier) {
@@ -29,23 +37,31 @@ PlanMap::PlanMap(const std::vector<Plan>& plans, const std::vector<std::string>&
     for (const auto& id : plan.prices) prices_.emplace(id, plan.tier);
     for (const auto& id : plan.products) products_.emplace(id, plan.tier);
     for (const auto& key : plan.lookup_keys) lookup_keys_.emplace(key, plan.tier);
+    for (const auto& key : plan.features) features_.emplace(key, plan.tier);
   }
   for (const auto& id : add_ons) add_ons_.emplace(id, AddOn{});
 }
 
 PriceMeaning PlanMap::Meaning(const PriceFacts& price) const {
-  if (const auto found = prices_.find(price.id); found != prices_.end()) return found->second;
+  if (const auto tier = Find(prices_, price.id)) return *tier;
   if (add_ons_.contains(price.id)) return AddOn{};
-  if (price.product) {
-    if (const auto found = products_.find(*price.product); found != products_.end()) return found->second;
+  if (const auto tier = Find(products_, price.product)) return *tier;
+  if (const auto tier = Find(lookup_keys_, price.lookup_key)) return *tier;
+  for (const auto& text : {price.metadata_tier, price.product_tier}) {
+    if (const auto tier = text ? ParseTier(*text) : std::nullopt) return *tier;
   }
-  if (price.lookup_key) {
-    if (const auto found = lookup_keys_.find(*price.lookup_key); found != lookup_keys_.end()) return found->second;
+  for (const auto& key : price.past_lookup_keys) {
+    if (const auto tier = Find(lookup_keys_, key)) return *tier;
   }
-  if (price.metadata_tier) {
-    if (const auto tier = ParseTier(*price.metadata_tier)) return *tier;
+  for (const auto& text : price.past_metadata_tiers) {
+    if (const auto tier = ParseTier(text)) return *tier;
   }
   return UnknownPrice{price.id};
+}
+
+std::optional<Tier> PlanMap::FeatureTier(std::string_view lookup_key) const {
+  const auto found = features_.find(lookup_key);
+  return found == features_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::variant<Tier, UnknownPrice> PlanMap::TierOf(std::span<const PriceFacts> prices) const {

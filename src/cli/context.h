@@ -52,6 +52,7 @@ void AddMigrate(CLI::App& app, Context& context);
 void AddDoctor(CLI::App& app, Context& context);
 void AddSend(CLI::App& app, Context& context);
 void AddEvents(CLI::App& app, Context& context);
+void AddExplain(CLI::App& app, Context& context);
 void AddRollup(CLI::App& app, Context& context);
 void AddResetQuotas(CLI::App& app, Context& context);
 void AddExport(CLI::App& app, Context& context);

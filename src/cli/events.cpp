@@ -1,17 +1,15 @@
 #include <deque>
-#include <fstream>
 #include <future>
 #include <iostream>
 #include <memory>
-#include <sstream>
 
 #include "billsync/app/job_list.h"
 #include "billsync/apply/applier.h"
 #include "billsync/apply/event_log.h"
 #include "billsync/base/json_writer.h"
-#include "billsync/base/parse.h"
 #include "billsync/webhook/endpoint.h"
 #include "context.h"
+#include "event_file.h"
 #include "terminal.h"
 
 namespace billsync::cli {
@@ -98,23 +96,15 @@ int Retry(const Context& context, const std::vector<std::string>& ids) {
   return Report(context, "retried", count);
 }
 
-// The events of a file: one JSON object, or one a line (JSON Lines).
+// The events of a file, all of them readable.
 std::vector<std::string> ReadEvents(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf())) throw CliError(kUsage, path + " cannot be read or is empty");
-  const std::string all = text.str();
-  if (stripe::ReadEnvelope(all)) return {all};
-  std::vector<std::string> events;
-  std::istringstream lines(all);
-  for (std::string line; std::getline(lines, line);) {
-    if (Trim(line).empty()) continue;
-    const auto envelope = stripe::ReadEnvelope(line);
-    if (!envelope) {
-      throw CliError(kUsage, path + ": event " + std::to_string(events.size() + 1) + " is not a Stripe event (" +
-                                 std::string(Code(envelope.error())) + "); a file holds one event, or one a line");
-    }
-    events.push_back(line);
+  auto events = ReadEventFile(path);
+  for (size_t i = 0; i < events.size(); ++i) {
+    const auto envelope = stripe::ReadEnvelope(events[i]);
+    if (envelope) continue;
+    throw CliError(kUsage, path + ": event " + std::to_string(i + 1) + " is not a Stripe event (" +
+                               std::string(Code(envelope.error())) +
+                               "); a file holds one event, an array of events, or one a line");
   }
   return events;
 }
@@ -184,7 +174,7 @@ void AddEvents(CLI::App& app, Context& context) {
   AddJsonFlag(*retry, context);
   retry->callback([&context, ids] { context.run = [&context, ids] { return Retry(context, *ids); }; });
 
-  auto* replay = events->add_subcommand("replay", "store and apply the events of files (one event, or one a line)");
+  auto* replay = events->add_subcommand("replay", "store and apply the events of files (one, an array, or one a line)");
   const auto files = std::make_shared<std::vector<std::string>>();
   replay->add_option("FILE", *files, "files of events")->required()->check(CLI::ExistingFile);
   AddJsonFlag(*replay, context);

@@ -32,6 +32,7 @@ int RunCommand(int argc, char** argv) {
   AddDoctor(app, context);
   AddSend(app, context);
   AddEvents(app, context);
+  AddExplain(app, context);
   AddRollup(app, context);
   AddResetQuotas(app, context);
   AddExport(app, context);

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <sstream>
 
 #include "billsync/base/json_writer.h"
 #include "billsync/stripe/event.h"
 #include "billsync/stripe/signature.h"
 #include "context.h"
+#include "event_file.h"
 #include "rebase.h"
 #include "terminal.h"
 
@@ -27,14 +26,15 @@ struct Fixture {
   std::string path, body, id;
 };
 
-// The .json files of a directory below it, in order of their paths; a file stands for itself. expected.json beside
-// events says what they should lead to and is no event.
+// The .json and .jsonl files of a directory below it, in order of their paths; a file stands for itself. expected.json
+// beside events says what they should lead to and is no event.
 std::vector<std::string> Expand(const std::string& path) {
   if (!std::filesystem::is_directory(path)) return {path};
   std::vector<std::string> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
     const auto& file = entry.path();
-    if (file.extension() == ".json" && file.filename() != "expected.json") files.push_back(file.string());
+    if (file.filename() == "expected.json") continue;
+    if (file.extension() == ".json" || file.extension() == ".jsonl") files.push_back(file.string());
   }
   std::ranges::sort(files);
   return files;
@@ -45,19 +45,17 @@ std::vector<Fixture> ReadFixtures(const SendOptions& options) {
   long long newest = 0;
   for (const auto& argument : options.fixtures) {
     for (const auto& path : Expand(argument)) {
-      std::ifstream in(path, std::ios::binary);
-      std::ostringstream text;
-      text << in.rdbuf();
-      if (!in) throw CliError(kUsage, path + " cannot be read");
-      Fixture fixture{path, text.str(), "-"};
-      if (const auto envelope = stripe::ReadEnvelope(fixture.body)) {
-        fixture.id = envelope->id;
-        if (!envelope->thin) newest = std::max(newest, UnixSeconds(envelope->created));
+      for (auto& body : ReadEventFile(path)) {
+        Fixture fixture{path, std::move(body), "-"};
+        if (const auto envelope = stripe::ReadEnvelope(fixture.body)) {
+          fixture.id = envelope->id;
+          if (!envelope->thin) newest = std::max(newest, UnixSeconds(envelope->created));
+        }
+        fixtures.push_back(std::move(fixture));
       }
-      fixtures.push_back(std::move(fixture));
     }
   }
-  if (fixtures.empty()) throw CliError(kUsage, "no .json file found in what was given");
+  if (fixtures.empty()) throw CliError(kUsage, "no .json file found in what was given, and no event in them");
   if (options.rebase && newest > 0) {
     const long long shift = UnixSeconds(SystemNow()) - newest;
     for (auto& fixture : fixtures) fixture.body = ShiftUnixTimes(fixture.body, shift);
@@ -137,7 +135,9 @@ int Send(const Context& context, const SendOptions& options) {
 void AddSend(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("send", "sign event files and post them to a webhook endpoint, for trying out");
   const auto options = std::make_shared<SendOptions>();
-  command->add_option("FIXTURE", options->fixtures, "event files, or directories of them")
+  command
+      ->add_option("FIXTURE", options->fixtures,
+                   "event files (one event, an array, or one a line), or directories of them")
       ->required()
       ->check(CLI::ExistingPath);
   command->add_option("--to", options->to, "URL of the endpoint; default: the configured listener");

@@ -45,12 +45,15 @@ constexpr std::array kInvoiceColumns = {
     Column{"amount_usd", Cell::kNumber},
     Column{"amount_paid_usd", Cell::kNumber},
     Column{"amount_credited_usd", Cell::kNumber},
+    Column{"amount_refunded_minor", Cell::kNumber},
+    Column{"amount_refunded_usd", Cell::kNumber},
 };
 
 constexpr std::array<std::string_view, 4> kUsageTotals = {"total_runs", "total_tokens", "total_cost_usd",
                                                           "total_cost_exact_usd"};
-constexpr std::array<std::string_view, 4> kInvoiceTotals = {"amount_minor", "amount_paid_minor", "amount_usd",
-                                                            "amount_paid_usd"};
+constexpr std::array<std::string_view, 8> kInvoiceTotals = {
+    "amount_minor",        "amount_paid_minor",     "amount_usd",         "amount_paid_usd", "amount_credited_minor",
+    "amount_credited_usd", "amount_refunded_minor", "amount_refunded_usd"};
 
 constexpr ReportShape kUsageShape{kUsageColumns, &sql::kDeclareUsage, &sql::kTotalsUsage, kUsageTotals};
 constexpr ReportShape kInvoiceShape{kInvoiceColumns, &sql::kDeclareInvoices, &sql::kTotalsInvoices, kInvoiceTotals};

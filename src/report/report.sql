@@ -26,7 +26,8 @@ SELECT b.stripe_invoice_id, b.number, b.user_id, u.email, b.stripe_customer_id, 
        to_char(b.paid_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS paid_at,
        to_char(b.due_date, 'YYYY-MM-DD') AS due_date, upper(coalesce(b.currency, 'usd')) AS currency,
        b.amount_minor, b.amount_paid_minor, b.amount_remaining_minor, b.amount_credited_minor,
-       b.usd_per_unit, b.amount_usd, b.amount_paid_usd, b.amount_credited_usd
+       b.usd_per_unit, b.amount_usd, b.amount_paid_usd, b.amount_credited_usd, b.amount_refunded_minor,
+       b.amount_refunded_usd
 FROM billing_invoices b JOIN users u ON u.id = b.user_id
 WHERE coalesce(b.issued_at, b.created_at) >= $1::timestamptz AND coalesce(b.issued_at, b.created_at) < $2::timestamptz
   AND NOT b.deleted
@@ -37,7 +38,11 @@ ORDER BY coalesce(b.issued_at, b.created_at), b.stripe_invoice_id
 -- and amounts as they stand: the status column tells them apart.
 SELECT upper(coalesce(currency, 'usd')) AS currency, count(*) AS rows, coalesce(sum(amount_minor), 0)::text AS amount_minor,
        coalesce(sum(amount_paid_minor), 0)::text AS amount_paid_minor,
-       coalesce(sum(amount_usd), 0)::text AS amount_usd, coalesce(sum(amount_paid_usd), 0)::text AS amount_paid_usd
+       coalesce(sum(amount_usd), 0)::text AS amount_usd, coalesce(sum(amount_paid_usd), 0)::text AS amount_paid_usd,
+       coalesce(sum(amount_credited_minor), 0)::text AS amount_credited_minor,
+       coalesce(sum(amount_credited_usd), 0)::numeric(20, 2)::text AS amount_credited_usd,
+       coalesce(sum(amount_refunded_minor), 0)::text AS amount_refunded_minor,
+       coalesce(sum(amount_refunded_usd), 0)::numeric(20, 2)::text AS amount_refunded_usd
 FROM billing_invoices
 WHERE coalesce(issued_at, created_at) >= $1::timestamptz AND coalesce(issued_at, created_at) < $2::timestamptz
   AND NOT deleted

@@ -22,8 +22,8 @@ tl::expected<ActiveEntitlements, std::string> DecodeActiveEntitlements(JsonValue
     decoded.lookup_keys.push_back(entitlement.RequiredText("lookup_key"));
   }
   std::ranges::sort(decoded.lookup_keys);
-  const auto repeated = std::ranges::unique(decoded.lookup_keys);
-  decoded.lookup_keys.erase(repeated.begin(), repeated.end());
+  decoded.lookup_keys.erase(std::unique(decoded.lookup_keys.begin(), decoded.lookup_keys.end()),
+                            decoded.lookup_keys.end());
   decoded.truncated = list.Flag("has_more");
   decoded.livemode = source.Flag("livemode");
   if (!fault.empty()) return tl::unexpected(fault);

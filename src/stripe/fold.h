@@ -178,8 +178,9 @@ FoldResult<F> FoldBy(std::span<const StoredEvent> events, const Rules<T>& rules)
   const Ordering ordering = PutInOrder(Candidates(readings.readable, rules));
   F folded;
   const T& newest = readings.readable[ordering.placements.back().candidate].snapshot;
-  folded.needs_refetch = std::any_of(ordering.rivals.begin(), ordering.rivals.end(),
-                                     [&](size_t rival) { return readings.readable[rival].snapshot != newest; });
+  folded.needs_refetch = std::any_of(ordering.rivals.begin(), ordering.rivals.end(), [&](size_t rival) {
+    return !MakeTheSameRow(readings.readable[rival].snapshot, newest, rules.columns);
+  });
   for (const auto& placement : ordering.placements) {
     auto& [event, snapshot] = readings.readable[placement.candidate];
     folded.deleted |= Ends(*event, snapshot, rules);

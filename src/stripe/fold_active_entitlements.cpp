@@ -4,12 +4,21 @@
 namespace billsync::stripe {
 namespace {
 
-// Every summary is the whole current set, so the winner's is the row.
+// What a truncated list does not show may still be there: the newest list of each feature, and the newest whole one.
+std::vector<std::string> Marks(const ActiveEntitlements& entitlements, Instant) {
+  std::vector<std::string> marks;
+  for (const auto& key : entitlements.lookup_keys) marks.push_back("feature " + key);
+  if (!entitlements.truncated) marks.emplace_back("whole");
+  return marks;
+}
+
+// Every summary is the whole current set, so the winner's is the row, unless it is truncated.
 const Rules<ActiveEntitlements>& ActiveEntitlementsRules() {
   static const Rules<ActiveEntitlements> rules{
       .use = EventUse::kActiveEntitlements,
       .decode = DecodeActiveEntitlements,
       .id = [](const ActiveEntitlements& e) { return EntitlementsObjectId(e.customer); },
+      .marks = Marks,
   };
   return rules;
 }

@@ -52,11 +52,11 @@ const Rules<CatalogPrice>& PriceRules() {
       .terminal = [](const CatalogPrice& p) { return p.deleted; },
       .ended = [](const CatalogPrice& p) { return p.deleted; },
       .columns = PriceColumns(),
-      // A lookup key that was moved to another price still means what it meant here.
-      .marks =
-          [](const CatalogPrice& p, Instant) {
-            return p.price.lookup_key ? std::vector<std::string>{*p.price.lookup_key} : std::vector<std::string>{};
-          },
+      // Who bought it by a lookup key that has moved on since keeps what that meant.
+      .marks = [](const CatalogPrice& p, Instant) -> std::vector<std::string> {
+        if (!p.price.lookup_key) return {};
+        return {"lookup_key " + *p.price.lookup_key};
+      },
   };
   return rules;
 }

@@ -44,6 +44,8 @@ std::vector<Column<Invoice>> InvoiceColumns() {
       Newest("amount_remaining", &Invoice::amount_remaining),
       Newest("pre_payment_credit_notes_amount", &Invoice::pre_payment_credit_notes_amount),
       Newest("post_payment_credit_notes_amount", &Invoice::post_payment_credit_notes_amount),
+      Newest("payment_intent", &Invoice::payment_intent),
+      Newest("charge", &Invoice::charge),
       Highest("number", &Invoice::number, NumberRank),
       Newest("billing_reason", &Invoice::billing_reason),
       Newest("hosted_invoice_url", &Invoice::hosted_invoice_url),

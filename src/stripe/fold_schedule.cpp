@@ -27,6 +27,15 @@ const Rules<SubscriptionSchedule>& ScheduleRules() {
       .columns = {Newest("customer", &S::customer), Newest("released_subscription", &S::released_subscription),
                   Newest("phases", &S::phases), Newest("end_behavior", &S::end_behavior),
                   Newest("created", &S::created)},
+      // Every subscription it was for is looked at again when it changes.
+      .marks =
+          [](const S& s, Instant) {
+            std::vector<std::string> subscriptions;
+            for (const auto& id : {s.subscription, s.released_subscription}) {
+              if (id) subscriptions.push_back(*id);
+            }
+            return subscriptions;
+          },
   };
   return rules;
 }

@@ -101,6 +101,8 @@ bool ListsItems(const Subscription& subscription) {
 std::vector<std::string> SubscriptionMarks(const Subscription& subscription, Instant winner) {
   std::vector<std::string> marks;
   MarkTier(subscription, winner, marks);
+  // A schedule that it was once named with has let it go since.
+  if (subscription.schedule) marks.push_back("schedule " + *subscription.schedule);
   if (!ListsItems(subscription)) return marks;
   if (!subscription.items_truncated) {
     marks.emplace_back("all items");

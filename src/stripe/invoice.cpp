@@ -73,6 +73,8 @@ tl::expected<Invoice, std::string> DecodeInvoice(JsonValue object) {
   decoded.subscription = ReadSubscription(source);
   decoded.status = ReadStatus(source);
   ReadAmounts(source, decoded);
+  decoded.payment_intent = source.Reference("payment_intent");
+  decoded.charge = source.Reference("charge");
   decoded.number = source.Text("number");
   decoded.billing_reason = source.Text("billing_reason");
   decoded.hosted_invoice_url = source.Text("hosted_invoice_url");

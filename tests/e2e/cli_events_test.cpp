@@ -58,6 +58,21 @@ TEST(Send, SignsAndPostsTheFilesOfADirectory) {
   EXPECT_EQ(quiet.out, "4 events sent: 4 accepted (0 already known), 0 refused\n");
 }
 
+TEST(Send, PostsEachEventOfAFileOfItsOwn) {
+  TestDatabase database;
+  RunningService service(database.url());
+  const Workplace place;
+  const auto event = [](int n) { return Event("evt_" + std::to_string(n), "setup_intent.succeeded", "{}"); };
+  place.Put("1-array.json", "[" + event(1) + " , " + event(2) + "]");
+  place.Put("2-lines.jsonl", event(3) + "\n" + event(1) + "\n");
+  place.Put("3-one.json", event(4));
+  place.Put("expected.json", "not sent");
+  const auto sent = Billsync(database, {"send", place.path(), "--to", UrlOf(service), "--quiet"});
+  EXPECT_EQ(sent.out, "5 events sent: 5 accepted (1 already known), 0 refused\n") << sent.err;
+  EXPECT_EQ(database.Value("SELECT payload FROM stripe_events WHERE id = 'evt_2'"), event(2));
+  EXPECT_EQ(database.Value("SELECT count(*) FROM stripe_events"), "4");
+}
+
 TEST(Send, FailsWhenAnEventIsRefusedOrNobodyAnswers) {
   TestDatabase database;
   RunningService service(database.url());
@@ -97,7 +112,7 @@ TEST(Send, SaysWhatIsWrongWithItsArguments) {
   }
 }
 
-TEST(Replay, TakesOneEventOrOneALineAndStoresNoneTwice) {
+TEST(Replay, TakesOneEventAnArrayOrOneALineAndStoresNoneTwice) {
   TestDatabase database;
   AddUser(database, 1, "ada", "cus_1");
   const Workplace place;
@@ -105,12 +120,16 @@ TEST(Replay, TakesOneEventOrOneALineAndStoresNoneTwice) {
   const std::string lines = SubscriptionEvent("evt_2", "sub_1", "cus_1", "active", Now() + 1) + "\r\n\n" +
                             Event("evt_3", "setup_intent.succeeded", R"({"id":"seti_1","object":"setup_intent"})") +
                             "\n" + SubscriptionEvent("evt_2", "sub_1", "cus_1", "canceled") + "\n";
-  const auto replayed =
-      Billsync(database, {"events", "replay", place.Put("one.json", one), place.Put("lines.jsonl", lines), "--json"});
+  const std::string spaced =
+      "{ \"note\" : [\"],\", \"\\u0041\"], " + Event("evt_4", "setup_intent.succeeded", R"({"id":"seti_2"})").substr(1);
+  const std::string array = "[\n  " + one + ",\n  " + spaced + "\n]\n";
+  const auto replayed = Billsync(database, {"events", "replay", place.Put("one.json", one),
+                                            place.Put("lines.jsonl", lines), place.Put("array.json", array), "--json"});
   EXPECT_EQ(replayed.status, 0) << replayed.err;
-  EXPECT_EQ(replayed.out, "{\"replayed\":4,\"parked_or_dead\":0}\n");
+  EXPECT_EQ(replayed.out, "{\"replayed\":6,\"parked_or_dead\":0}\n");
   EXPECT_EQ(database.Value("SELECT string_agg(id || ' ' || status, ', ' ORDER BY id) FROM stripe_events"),
-            "evt_1 applied, evt_2 applied, evt_3 ignored");
+            "evt_1 applied, evt_2 applied, evt_3 ignored, evt_4 ignored");
+  EXPECT_TRUE(database.Value("SELECT payload FROM stripe_events WHERE id = 'evt_4'") == spaced);
   EXPECT_TRUE(database.Value("SELECT payload FROM stripe_events WHERE id = 'evt_1'") == one);
   EXPECT_EQ(database.Value("SELECT status FROM billing_subscriptions"), "active");
   EXPECT_EQ(database.Value("SELECT plan_tier FROM users"), "pro");

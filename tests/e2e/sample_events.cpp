@@ -22,13 +22,18 @@ int64_t Now() {
 }
 
 std::string Fixture(const std::string& path) {
-  const std::string text = ReadSource("fixtures/events/" + path);
+  return ShiftedToNow(ReadSource("fixtures/events/" + path));
+}
+
+std::string ShiftedToNow(const std::string& text) {
+  // One moment for a whole test program: texts shifted at different times stay in step.
+  static const int64_t now = Now();
   const std::regex time(R"((: )(1[78]\d{8})(?=[,\n]))");
   std::string out;
   auto rest = text.cbegin();
   for (auto at = std::sregex_iterator(text.begin(), text.end(), time); at != std::sregex_iterator(); ++at) {
     out.append(rest, (*at)[2].first);
-    out += std::to_string(std::stoll((*at)[2]) - kFixturesAsOf + Now());
+    out += std::to_string(std::stoll((*at)[2]) - kFixturesAsOf + now);
     rest = (*at)[2].second;
   }
   return out.append(rest, text.cend());

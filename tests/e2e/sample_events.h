@@ -13,6 +13,9 @@ int64_t Now();
 // period is over does not depend on the day a test runs.
 std::string Fixture(const std::string& path);
 
+// A text of the fixtures, shifted in the same way.
+std::string ShiftedToNow(const std::string& text);
+
 // An event whose data.object is `object`, a JSON text.
 std::string Event(const std::string& id, const std::string& type, const std::string& object, bool livemode = false,
                   int64_t created = Now());

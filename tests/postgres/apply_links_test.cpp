@@ -1,7 +1,9 @@
 // Which user a Stripe customer is linked to, and by what.
 #include <gtest/gtest.h>
 
-#include "mirror.h"
+#include <algorithm>
+
+#include "money_events.h"
 #include "platform_rows.h"
 
 namespace billsync::testing {
@@ -151,6 +153,44 @@ TEST_F(LinkTest, ByHandMakesParkedEventsDueAtOnce) {
   EXPECT_EQ(mirror_.StatusOf("evt_9"), "parked unknown_customer");
 }
 
+// An applier that began before the link was made may be trying the event while it is made.
+TEST_F(LinkTest, ReachesAnEventThatIsBeingTriedWhileTheLinkIsMade) {
+  AddUser(mirror_.database, 1);
+  mirror_.Store(SubscriptionEvent{}.Body());
+  mirror_.Apply();
+  mirror_.database.Run("UPDATE stripe_events SET next_attempt_at = now() + interval '10 minutes'");
+  {
+    const auto other = mirror_.database.Connect();
+    db::Transaction trying(*other);
+    trying.Exec("test", "SELECT id FROM stripe_events WHERE status = 'parked' FOR UPDATE", {});
+    mirror_.database.Run("UPDATE users SET stripe_customer_id = 'cus_1' WHERE id = '" + UserId(1) + "'");
+    mirror_.Apply();
+    EXPECT_EQ(mirror_.StatusOf("evt_1"), "parked unknown_customer");
+    trying.Commit();
+  }
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.StatusOf("evt_1"), "applied");
+  EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_missed_releases"), "0");
+}
+
+TEST_F(LinkTest, ReachesAnEventThatIsBeingTriedWhileItsRateIsAdded) {
+  AddUser(mirror_.database, 1, {{"stripe_customer_id", "'cus_1'"}});
+  mirror_.Store(InvoiceEvent{.currency = "eur"}.Body());
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.StatusOf("evt_2"), "parked missing_exchange_rate");
+  mirror_.database.Run("UPDATE stripe_events SET next_attempt_at = now() + interval '10 minutes'");
+  {
+    const auto other = mirror_.database.Connect();
+    db::Transaction trying(*other);
+    trying.Exec("test", "SELECT id FROM stripe_events WHERE status = 'parked' FOR UPDATE", {});
+    mirror_.database.Run("INSERT INTO billing_fx_rates VALUES ('eur', '2020-01-01', 1.1)");
+    trying.Commit();
+  }
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.StatusOf("evt_2"), "applied");
+  EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_missed_releases"), "0");
+}
+
 TEST_F(LinkTest, OfANewUserMakesParkedEventsDueAtOnceToo) {
   mirror_.Store(InvoiceEvent{}.Body());
   mirror_.Apply();
@@ -183,6 +223,98 @@ TEST_F(LinkTest, IsNotBlockedByEvidenceThatNamesNobody) {
   mirror_.Apply();
   EXPECT_EQ(LinkOf("cus_1"), "01 metadata");
   EXPECT_EQ(mirror_.StatusOf("evt_1"), "applied");
+}
+
+// What a session says by each of its events; the link does not ask whether anything was paid.
+TEST_F(LinkTest, ByACheckoutWhateverBecameOfItsPayment) {
+  const std::vector<std::pair<std::string, std::string>> ends = {
+      {"completed", R"("status":"complete","payment_status":"paid")"},
+      {"completed", R"("status":"complete","payment_status":"unpaid")"},
+      {"completed", R"("status":"complete","payment_status":"no_payment_required")"},
+      {"async_payment_succeeded", R"("status":"complete","payment_status":"paid")"},
+      {"async_payment_failed", R"("status":"complete","payment_status":"unpaid")"},
+      {"expired", R"("status":"expired","payment_status":"unpaid")"},
+      {"completed", R"("status":"complete","payment_status":"of_a_later_version")"}};
+  int number = 0;
+  for (const auto& [verb, members] : ends) {
+    const std::string n = std::to_string(++number);
+    AddUser(mirror_.database, number);
+    mirror_.Store(EventBody("evt_cs_" + n, "checkout.session." + verb, kAsOfSeconds - 100,
+                            R"("id":"cs_)" + n + R"(","object":"checkout.session","customer":"cus_)" + n +
+                                R"(","client_reference_id":")" + UserId(number) + "\"," + members));
+    mirror_.Apply();
+    EXPECT_EQ(LinkOf("cus_" + n), "0" + n + " checkout_reference") << verb << " " << members;
+    EXPECT_EQ(mirror_.StatusOf("evt_cs_" + n), "applied");
+    EXPECT_EQ(mirror_.PlanOf(number), "free 100") << "a session entitles to nothing";
+  }
+}
+
+TEST_F(LinkTest, IsNotMadeByACheckoutWithoutCustomer) {
+  AddUser(mirror_.database, 1);
+  mirror_.Store(EventBody(
+      "evt_guest", "checkout.session.completed", kAsOfSeconds - 100,
+      R"("id":"cs_1","object":"checkout.session","customer":null,"client_reference_id":")" + UserId(1) + "\""));
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.StatusOf("evt_guest"), "ignored no_customer");
+  EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_customers"), "0");
+}
+
+TEST_F(LinkTest, OutlivesTheCustomer) {
+  AddUser(mirror_.database, 1, {{"stripe_customer_id", "'cus_1'"}});
+  mirror_.Store(SubscriptionEvent{}.Body());
+  mirror_.Store(CustomerEvent{.type = "customer.deleted", .created = kAsOfSeconds - 100}.Body());
+  mirror_.Apply();
+  mirror_.Store(CustomerEvent{.event = "evt_late", .type = "customer.updated", .created = kAsOfSeconds - 50}.Body());
+  mirror_.Store(InvoiceEvent{}.Body());
+  mirror_.Store(SubscriptionEvent{
+      .event = "evt_end", .type = "customer.subscription.deleted", .created = kAsOfSeconds - 100, .status = "canceled"}
+                    .Body());
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.database.Value("SELECT deleted::text FROM billing_customers"), "true");
+  EXPECT_EQ(LinkOf("cus_1"), "01 users_row");
+  EXPECT_EQ(mirror_.StatusOf("evt_2"), "applied");
+  EXPECT_EQ(mirror_.PlanOf(1), "free 100");
+}
+
+// Three events of equal rank name three users: that of the oldest counts, whichever way they come in one batch.
+TEST_F(LinkTest, GoesToTheUserThatTheOldestOfEqualEvidenceNames) {
+  std::vector<std::string> bodies = {
+      SubscriptionEvent{.event = "evt_c", .created = kAsOfSeconds - 300, .metadata = MetadataOf(3)}.Body(),
+      SubscriptionEvent{.event = "evt_b", .created = kAsOfSeconds - 400, .id = "sub_2", .metadata = MetadataOf(2)}
+          .Body(),
+      CustomerEvent{.event = "evt_a", .created = kAsOfSeconds - 400, .metadata = MetadataOf(1)}.Body(),
+      CheckoutEvent{.event = "evt_0", .created = kAsOfSeconds - 900, .client_reference_id = UserId(3)}.Body()};
+  std::ranges::sort(bodies);
+  do {
+    mirror_.Clear();
+    for (int user = 1; user <= 3; ++user) AddUser(mirror_.database, user);
+    for (const auto& body : bodies) mirror_.Store(body);
+    mirror_.Apply();
+    ASSERT_EQ(LinkOf("cus_1"), "01 metadata");
+  } while (std::ranges::next_permutation(bodies).found);
+}
+
+// The same across batches, as long as nobody the evidence names exists.
+TEST_F(LinkTest, GoesToTheUserOfTheOldestEvidenceThoughItCameInOtherBatches) {
+  std::vector<std::string> bodies = {
+      SubscriptionEvent{.event = "evt_c", .created = kAsOfSeconds - 300, .metadata = MetadataOf(3)}.Body(),
+      SubscriptionEvent{.event = "evt_b", .created = kAsOfSeconds - 400, .id = "sub_2", .metadata = MetadataOf(2)}
+          .Body(),
+      CustomerEvent{.event = "evt_a", .created = kAsOfSeconds - 500, .metadata = R"({"user_id":"tenant-7"})"}.Body()};
+  std::ranges::sort(bodies);
+  do {
+    mirror_.Clear();
+    for (const auto& body : bodies) {
+      mirror_.Store(body);
+      mirror_.Apply(DemoOptions(1));
+    }
+    mirror_.database.Run("UPDATE stripe_events SET next_attempt_at = now() + interval '10 minutes'");
+    mirror_.database.Run(
+        "INSERT INTO users (id, email) SELECT ('00000000-0000-4000-8000-00000000000' || n)::uuid, n || '@example.com' "
+        "FROM generate_series(2, 3) n");
+    mirror_.Apply();
+    ASSERT_EQ(LinkOf("cus_1"), "02 metadata");
+  } while (std::ranges::next_permutation(bodies).found);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ struct LinkedMirror : Mirror {
     const auto session = pool().Acquire();
     int64_t read = 0;
     for (;;) {
-      const auto result = apply::ApplyBatch(*session, DemoOptions(batch), kAsOf, std::nullopt, nullptr);
+      const auto result = apply::ApplyBatch(*session, DemoOptions(batch), kAsOf, {}, nullptr);
       if (result.claimed == 0) return read;
       read += result.events_read;
     }
@@ -144,7 +144,7 @@ TEST(Checkpoints, ALifeThatWaitedForItsUserIsNotReadOverAndOver) {
   const auto session = mirror.pool().Acquire();
   int64_t read = 0;
   for (int batch = 0; batch < 30; ++batch) {
-    read += apply::ApplyBatch(*session, DemoOptions(25), kAsOf, std::nullopt, nullptr).events_read;
+    read += apply::ApplyBatch(*session, DemoOptions(25), kAsOf, {}, nullptr).events_read;
   }
   EXPECT_EQ(mirror.database.Value("SELECT count(*) FROM stripe_events WHERE status = 'applied'"), "600");
   EXPECT_LE(read, 30 * 150);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "apply/entitlement_sweep_sql.h"
 #include "mirror.h"
 #include "platform_rows.h"
 
@@ -116,6 +117,62 @@ TEST_F(EntitlementTest, AnOverrideWorksForAUserWithoutSubscription) {
   EXPECT_EQ(Sweep(kAsOf), 1);
   EXPECT_EQ(mirror_.PlanOf(1), "pro 0");
   EXPECT_EQ(LastCause(), "quota override in force");
+}
+
+TEST_F(EntitlementTest, TakingAnOverrideAwayTakesItsQuotaAway) {
+  AddUser(mirror_.database, 2, {{"plan_tier", "'pro'"}, {"monthly_runs_quota", "1000"}});
+  mirror_.Store(SubscriptionEvent{}.Body());
+  mirror_.Apply();
+  Override("5000", "NULL");
+  mirror_.database.Run("INSERT INTO billing_quota_overrides (user_id, monthly_runs_quota, reason) VALUES ('" +
+                       UserId(2) + "', 50, 'trial')");
+  EXPECT_EQ(Sweep(kAsOf), 2);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 5000");
+  EXPECT_EQ(mirror_.PlanOf(2), "pro 50");
+  mirror_.database.Run("UPDATE billing_quota_overrides SET monthly_runs_quota = 6000 WHERE user_id = '" + UserId(1) +
+                       "'");
+  EXPECT_EQ(Sweep(kAsOf), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 6000");
+  mirror_.database.Run("DELETE FROM billing_quota_overrides");
+  EXPECT_EQ(Sweep(kAsOf), 2);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");
+  EXPECT_EQ(mirror_.PlanOf(2), "pro 1000");
+  EXPECT_EQ(Sweep(kAsOf), 0);
+}
+
+TEST_F(EntitlementTest, AnOverrideThatEndedIsSeenToOnce) {
+  Override("5000", "to_timestamp(" + std::to_string(kAsOfSeconds + 60) + ")");
+  EXPECT_EQ(Sweep(kAsOf), 1);
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::minutes(1)), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "free 100");
+  mirror_.database.Run("UPDATE users SET monthly_runs_quota = 5000 WHERE id = '" + UserId(1) + "'");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::minutes(2)), 0);
+  EXPECT_EQ(mirror_.PlanOf(1), "free 5000") << "the platform gave it, not the override";
+  mirror_.database.Run("UPDATE billing_quota_overrides SET expires_at = expires_at + interval '1 hour'");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::minutes(3)), 0) << "in force again, with the same quota";
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::minutes(61)), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "free 100");
+}
+
+// What the sweep reads grows with what is due, not with the users.
+TEST_F(EntitlementTest, TheSweepReadsByIndex) {
+  mirror_.database.Run(
+      "INSERT INTO users (email, plan_tier) SELECT 'many' || n || '@example.com', 'pro' FROM generate_series(1, 20000) "
+      "n;"
+      "INSERT INTO billing_subscriptions (user_id, stripe_subscription_id, stripe_price_id, plan_tier, status,"
+      " current_period_start, current_period_end) SELECT id, 'sub_' || email, 'price', 'pro', 'active', now(),"
+      " to_timestamp(" +
+      std::to_string(kAsOfSeconds + 86400) +
+      ") FROM users WHERE email LIKE 'many%';"
+      "ANALYZE users; ANALYZE billing_subscriptions");
+  const auto session = mirror_.database.Connect();
+  db::Transaction tx(*session, {.read_only = true});
+  std::string plan;
+  for (const db::Row row :
+       tx.Exec("explain", "EXPLAIN " + std::string(apply::sql::kUsersWhoseTimeIsUp.sql), db::Params::Of(kAsOf, 7, 7))) {
+    plan += std::string(*row.Raw(0)) + "\n";
+  }
+  EXPECT_EQ(plan.find("Seq Scan"), std::string::npos) << plan;
 }
 
 TEST_F(EntitlementTest, AUserWithoutSubscriptionKeepsTheTier) {

@@ -102,15 +102,18 @@ TEST_F(ExportTest, InvoicesHaveExactlyTheseBytes) {
   AddInvoice(2, "in_before", "2026-09-30 23:59:59.999999+00", "usd", "1", "0.01");
   AddInvoice(2, "in_gone", "2026-10-02", "usd", "1", "0.01");
   database_.Run("UPDATE billing_invoices SET deleted = true WHERE stripe_invoice_id = 'in_gone'");
+  database_.Run(
+      "UPDATE billing_invoices SET amount_credited_minor = 500, amount_credited_usd = 5, amount_refunded_minor = 1000, "
+      "amount_refunded_usd = 10 WHERE stripe_invoice_id = 'in_b'");
   EXPECT_EQ(
       Stream(Report::kInvoices),
       "invoice,number,user_id,email,customer,subscription,status,billing_reason,issued_at,finalized_at,paid_at,"
       "due_date,currency,amount_minor,amount_paid_minor,amount_remaining_minor,amount_credited_minor,usd_per_unit,"
-      "amount_usd,amount_paid_usd,amount_credited_usd\r\n"
+      "amount_usd,amount_paid_usd,amount_credited_usd,amount_refunded_minor,amount_refunded_usd\r\n"
       "in_a,'-1+2,00000000-0000-4000-8000-000000000002,user02@example.com,,,paid,,2026-10-01T00:00:00Z,,,2026-11-15,"
-      "JPY,4400,4400,0,,,28.23,28.23,\r\n"
+      "JPY,4400,4400,0,,,28.23,28.23,,,\r\n"
       "in_b,'-1+2,00000000-0000-4000-8000-000000000001,user01@example.com,,,paid,,2026-10-31T23:59:59Z,,,2026-11-15,"
-      "USD,2900,2900,0,,,29.00,29.00,\r\n");
+      "USD,2900,2900,0,500,,29.00,29.00,5.00,1000,10.00\r\n");
 }
 
 TEST_F(ExportTest, GuardsEveryStartThatASpreadsheetWouldRun) {
@@ -136,6 +139,9 @@ TEST_F(ExportTest, TheManifestAgreesWithTheFilesAndTheDatabase) {
   AddInvoice(1, "in_1", "2026-10-05", "usd", "2900", "29");
   AddInvoice(2, "in_2", "2026-10-06", "usd", "-100", "-1");
   AddInvoice(2, "in_3", "2026-10-07", "jpy", "4400", "28.23");
+  database_.Run(
+      "UPDATE billing_invoices SET amount_refunded_minor = 1000, amount_refunded_usd = 10, "
+      "amount_credited_minor = 500, amount_credited_usd = 5 WHERE stripe_invoice_id = 'in_1'");
   const auto manifest = Export({Report::kUsage, Report::kInvoices});
   ASSERT_EQ(manifest.files.size(), 2U);
   const auto& usage = manifest.files[0];
@@ -147,6 +153,10 @@ TEST_F(ExportTest, TheManifestAgreesWithTheFilesAndTheDatabase) {
   EXPECT_EQ(invoices.rows, 3);
   EXPECT_EQ(invoices.totals.at("USD").at("amount_minor"), "2800");
   EXPECT_EQ(invoices.totals.at("USD").at("amount_usd"), "28.00");
+  EXPECT_EQ(invoices.totals.at("USD").at("amount_refunded_minor"), "1000");
+  EXPECT_EQ(invoices.totals.at("USD").at("amount_refunded_usd"), "10.00");
+  EXPECT_EQ(invoices.totals.at("USD").at("amount_credited_minor"), "500");
+  EXPECT_EQ(invoices.totals.at("JPY").at("amount_refunded_usd"), "0.00") << "not known is none";
   EXPECT_EQ(invoices.totals.at("JPY").at("amount_minor"), "4400");
   EXPECT_EQ(invoices.totals.at("JPY").at("amount_paid_usd"), "28.23");
   for (const auto& file : manifest.files) {

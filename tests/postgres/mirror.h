@@ -17,6 +17,9 @@ inline constexpr Instant kAsOf{std::chrono::seconds(kAsOfSeconds)};
 // The plan map of fixtures/demo; `batch` is the applier's.
 apply::ApplyOptions DemoOptions(int64_t batch = 256);
 
+// A delivered body: the envelope around data.object, whose members `object` are (without braces).
+std::string EventBody(const std::string& event, const std::string& type, long long created, const std::string& object);
+
 // The parts of a subscription event a test is about.
 struct SubscriptionEvent {
   std::string event = "evt_1";
@@ -73,9 +76,11 @@ class Mirror {
   std::string StatusOf(const std::string& event);
   // "pro 1000"
   std::string PlanOf(int user);
-  // Everything the events amount to, as one text: subscriptions, invoices, customers and users, without surrogate keys
-  // and the times of writing.
+  // Everything the events amount to, as one text: the rows of every kind, links and users, without surrogate keys and
+  // the times of writing.
   std::string Rows();
+  // As before the first event: no events, no billing rows, no users.
+  void Clear();
   db::Pool& pool() { return pool_; }
 
   TestDatabase database;

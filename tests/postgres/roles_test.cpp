@@ -14,6 +14,7 @@
 #include "billsync/webhook/inbox.h"
 #include "login_role.h"
 #include "mirror.h"
+#include "plan_bodies.h"
 #include "platform_rows.h"
 
 namespace billsync::testing {
@@ -68,6 +69,33 @@ class ServiceRoleTest : public ::testing::Test {
   Mirror mirror_;
   LoginRole role_{mirror_.database, " IN ROLE billsync_service"};
 };
+
+TEST_F(ServiceRoleTest, AppliesTheCatalogAndSweepsOverrides) {
+  AddUser(mirror_.database, 1, {{"stripe_customer_id", "'cus_1'"}});
+  db::Pool pool(Connect(), 2);
+  PlanEvent bought{.items = {{.price = {.id = "price_x"}}}};
+  bought.more = ",\"billing_cycle_anchor\":" + std::to_string(kAsOfSeconds);
+  mirror_.Store(bought.Body());
+  mirror_.Store(ScheduleEvent{.phases = {{kAsOfSeconds, kAsOfSeconds + 9, "price_x"}}}.Body());
+  const auto apply = [&] { apply::Applier(pool, DemoOptions(), [] { return kAsOf; }).ApplyAllDue(); };
+  apply();
+  mirror_.Store(PriceBody("evt_p", "updated", kAsOfSeconds, {.id = "price_x", .tier = "pro"}));
+  apply();
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");
+  EXPECT_EQ(mirror_.database.Value("SELECT anchor_day FROM billing_quota_anchors"), "20");
+  mirror_.database.Run("INSERT INTO billing_quota_overrides (user_id, monthly_runs_quota, reason) VALUES ('" +
+                       UserId(1) + "', 7, 'agreed')");
+  db::Session session(Connect());
+  const auto options = DemoOptions();
+  EXPECT_EQ(apply::SweepEntitlements(session, options.plans, options.policy, kAsOf), 1);
+  {
+    db::Transaction tx(session);
+    tx.Exec("take away", "DELETE FROM billing_quota_overrides", {});
+    tx.Commit();
+  }
+  EXPECT_EQ(apply::SweepEntitlements(session, options.plans, options.policy, kAsOf), 1);
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");
+}
 
 TEST_F(ServiceRoleTest, RollsUpRunsOfEveryTeam) {
   AddUser(mirror_.database, 1);

@@ -17,7 +17,8 @@ std::vector<jobs::Job> MakeJobs(const Config& config);
 // What the applier needs of the configuration.
 apply::ApplyOptions MakeApplyOptions(const Config& config);
 
-// A text that differs when another plan map is configured: its tiers, quotas, prices, products, lookup keys, add-ons.
+// A text that differs when another plan map is configured (tiers, quotas, prices, products, lookup keys, features,
+// add-ons) or another policy of entitlement.
 std::string PlanFingerprint(const Config& config);
 
 // Sessions of this configuration under the name "billsync <role>".

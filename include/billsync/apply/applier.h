@@ -17,6 +17,9 @@
 
 namespace billsync::apply {
 
+struct BatchResult;
+struct Selection;
+
 struct ApplyOptions {
   billing::PlanMap plans{{}, {}};
   billing::EntitlementPolicy policy;
@@ -43,7 +46,8 @@ class Applier {
   // New events are on disk: look now instead of at the next poll.
   void Wake();
 
-  // Applies until nothing is due; returns the number of attempts. For the command line and tests.
+  // Applies until nothing is due; returns the number of attempts. For the command line and tests. A deadlock or a lost
+  // connection is tried again a few times, then thrown as db::Error.
   size_t ApplyAllDue();
 
   ApplyStats Stats() const;
@@ -51,7 +55,8 @@ class Applier {
  private:
   void Loop(const std::stop_token& stop);
   size_t ApplyOnce();
-  void Isolate(db::Session& session, const std::vector<std::string>& event_ids);
+  size_t ApplySelected(db::Session& session, const Selection& selection);
+  void Count(const BatchResult& result);
 
   db::Pool& pool_;
   const ApplyOptions options_;
@@ -66,8 +71,9 @@ class Applier {
 // A person asks for another attempt of these parked or dead events (all of them when empty). Returns how many.
 int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_ids);
 
-// Called when serve starts. If another plan map was in force before, makes due what is parked for an unmapped price and
-// the event each subscription was last set by, so that tiers follow the new map.
+// Called when serve starts. If another plan map (or policy) was in force before, asks for another look at every
+// subscription and at what is parked for an unmapped price, so that tiers follow the new map. The applier works that
+// off in pieces, beside what comes in.
 void AdoptPlanMap(db::Session& session, const std::string& fingerprint);
 
 // Events that are received, parked or dead, by status and reason, and how long the oldest unapplied one has waited.

@@ -19,8 +19,10 @@ enum class IgnoreReason {
 
 // What an event waits for.
 enum class ParkReason {
-  kUnknownCustomer,      // released when a users row or a link names the customer
-  kUnmappedPrice,        // released when serve starts with a plan map that knows the price
+  kUnknownCustomer,  // released when a users row or a link names the customer
+  // Released when serve starts with a plan map that knows the price, and when an event of the catalog changes what
+  // prices mean (plan_tier metadata, lookup key).
+  kUnmappedPrice,
   kMissingExchangeRate,  // released when billing_fx_rates gets a row
   kUnreadableShape,      // a field we need is missing or of another type; released by a release that reads it
   kApplyFailed,          // the database refused the row; detail has the SQLSTATE

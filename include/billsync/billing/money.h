@@ -17,7 +17,8 @@ int MinorUnitDecimals(std::string_view currency);
 std::string FormatMinor(int64_t amount_minor, int decimals);
 
 // A decimal with up to 12 places ("0.05", in minor units) times a whole quantity, rounded half away from zero to whole
-// minor units. None when the text is no such decimal or the result does not fit. Stripe's unit_amount_decimal.
+// minor units. None when the text is no such decimal or has more than 15 digits before the point, the quantity has more
+// than ten, or the result does not fit. Stripe's unit_amount_decimal.
 std::optional<int64_t> MultiplyDecimal(std::string_view unit, int64_t quantity);
 
 }  // namespace billsync::billing

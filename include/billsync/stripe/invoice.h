@@ -25,6 +25,8 @@ struct Invoice {
   std::optional<std::int64_t> amount_remaining;
   std::optional<std::int64_t> pre_payment_credit_notes_amount;
   std::optional<std::int64_t> post_payment_credit_notes_amount;
+  std::optional<std::string> payment_intent;  // what paid it, until 2025-02-24.acacia; from basil on invoice payments
+  std::optional<std::string> charge;          // tell, and a webhook's invoice names neither
   std::optional<std::string> number;
   std::optional<std::string> billing_reason;
   std::optional<std::string> hosted_invoice_url;

@@ -134,10 +134,12 @@ TEST(ConfigFile, NamesTheKeyOfEveryFault) {
       {"[[plan]]\ntier = 'pro'\nproducts = [1]", {"plan[pro].products"}},
       {"[[plan]]\ntier = 'pro'\nlookup_keys = ['']", {"plan[pro].lookup_keys"}},
       {"[[plan]]\ntier = 'pro'\nprice = ['p']", {"plan[pro].price"}},
-      // One price cannot buy two tiers, nor be an add-on besides; no tier is described twice.
+      // One price or feature cannot buy two tiers, nor be an add-on besides; no tier is described twice.
       {"[[plan]]\ntier = 'pro'\nprices = ['p']\n[[plan]]\ntier = 'enterprise'\nprices = ['p']", {"plan"}},
       {"[[plan]]\ntier = 'pro'\nproducts = ['p']\n[[plan]]\ntier = 'enterprise'\nproducts = ['p']", {"plan"}},
       {"[[plan]]\ntier = 'pro'\nlookup_keys = ['k']\n[[plan]]\ntier = 'free'\nlookup_keys = ['k']", {"plan"}},
+      {"[[plan]]\ntier = 'pro'\nfeatures = ['f']\n[[plan]]\ntier = 'free'\nfeatures = ['f']", {"plan"}},
+      {"[[plan]]\ntier = 'pro'\nfeatures = 'f'", {"plan[pro].features"}},
       {"add_ons = ['p']\n[[plan]]\ntier = 'pro'\nprices = ['p']", {"plan"}},
       {"[[plan]]\ntier = 'pro'\n[[plan]]\ntier = 'pro'", {"plan"}},
   };

@@ -20,6 +20,13 @@ SubscriptionFacts Sub(const std::string& status, Instant period_end = kNow + day
   return {"sub_1", Tier::kPro, status, period_end, past_due_since};
 }
 
+// Its period goes on for ten days more; a flexible cancellation may come in the middle of it.
+SubscriptionFacts CancelAt(Instant cancel_at) {
+  auto subscription = Sub("active");
+  subscription.cancel_at = cancel_at;
+  return subscription;
+}
+
 TEST(Entitlement, HasOneStandingForEveryStatusAndBoundary) {
   const struct {
     const char* what;
@@ -46,6 +53,11 @@ TEST(Entitlement, HasOneStandingForEveryStatusAndBoundary) {
        "sub_1 is past_due, within its grace days"},
       {"past_due, nobody knows since when", Sub("past_due"), Standing::kGraceOver,
        "sub_1 is past_due and its grace days are over"},
+      {"to be canceled", CancelAt(kNow + days(3)), Standing::kEntitles, "sub_1 is active"},
+      {"cancellation just due", CancelAt(kNow), Standing::kEntitles, "sub_1 is active"},
+      {"cancellation due, last moment", CancelAt(kNow - days(5) + kTick), Standing::kEntitles, "sub_1 is active"},
+      {"cancellation never reported", CancelAt(kNow - days(5)), Standing::kEndNotReported,
+       "sub_1 is active but it was to be canceled and Stripe fell silent"},
       {"canceled", Sub("canceled"), Standing::kStatusDoesNot, "sub_1 is canceled"},
       {"unpaid", Sub("unpaid"), Standing::kStatusDoesNot, "sub_1 is unpaid"},
       {"paused", Sub("paused"), Standing::kStatusDoesNot, "sub_1 is paused"},
@@ -63,6 +75,72 @@ TEST(Entitlement, HasOneStandingForEveryStatusAndBoundary) {
     EXPECT_EQ(decided.subscription, entitles ? std::optional<std::string>("sub_1") : std::nullopt) << c.what;
     EXPECT_EQ(decided.cause, c.explained) << c.what;
   }
+}
+
+TEST(Entitlement, LeavesItToThePolicyWhetherAPausedCollectionEntitles) {
+  for (const char* status : {"active", "trialing", "past_due", "paused"}) {
+    auto subscription = Sub(status, kNow + days(3), kNow - days(1));
+    subscription.collection_paused = true;
+    auto policy = kPolicy;
+    const bool by_default = std::string(status) != "paused";
+    EXPECT_EQ(DecideEntitlement(std::vector{subscription}, kNow, policy).tier, by_default ? Tier::kPro : Tier::kFree)
+        << status;
+    policy.pause_collection_entitles = false;
+    // past_due has its grace, collected or not.
+    const bool still = std::string(status) == "past_due";
+    const auto decided = DecideEntitlement(std::vector{subscription}, kNow, policy);
+    EXPECT_EQ(decided.tier, still ? Tier::kPro : Tier::kFree) << status;
+    if (std::string(status) == "active") {
+      EXPECT_EQ(decided.cause, "sub_1 is active but its collection is paused");
+    }
+  }
+}
+
+TEST(Entitlement, HoldsWhatWasPaidForWhileTheSubscriptionEntitles) {
+  auto subscription = Sub("active");
+  subscription.held = HeldTier{Tier::kEnterprise, kNow + days(2)};
+  const auto decide = [&](Instant now, const EntitlementPolicy& policy = kPolicy) {
+    return DecideEntitlement(std::vector{subscription}, now, policy);
+  };
+  EXPECT_EQ(decide(kNow).tier, Tier::kEnterprise);
+  EXPECT_EQ(decide(kNow).cause, "sub_1 is active; it is paid for enterprise until 2026-11-22T12:00:00.000000Z");
+  EXPECT_EQ(decide(kNow + days(2) - kTick).tier, Tier::kEnterprise);
+  EXPECT_EQ(decide(kNow + days(2)).tier, Tier::kPro);
+  EXPECT_EQ(decide(kNow + days(2)).cause,
+            "sub_1 is active; it was paid for enterprise until 2026-11-22T12:00:00.000000Z");
+  auto at_once = kPolicy;
+  at_once.hold_downgrades = false;
+  EXPECT_EQ(decide(kNow, at_once).tier, Tier::kPro);
+  EXPECT_EQ(decide(kNow, at_once).cause, "sub_1 is active");
+
+  subscription.tier = Tier::kFree;  // add-ons are left
+  EXPECT_EQ(decide(kNow).subscription, "sub_1");
+  EXPECT_EQ(decide(kNow).tier, Tier::kEnterprise);
+  subscription.status = "past_due";
+  subscription.past_due_since = kNow;
+  EXPECT_EQ(decide(kNow).tier, Tier::kEnterprise) << "grace entitles";
+  for (const char* status : {"unpaid", "canceled", "paused", "incomplete"}) {
+    subscription.status = status;
+    EXPECT_EQ(decide(kNow).tier, Tier::kFree) << status;
+  }
+}
+
+TEST(Entitlement, LetsAHeldTierWinOverTheOthers) {
+  std::vector<SubscriptionFacts> subscriptions = {Sub("active"), Sub("active", kNow + days(20))};
+  subscriptions[0].held = HeldTier{Tier::kEnterprise, kNow + days(2)};
+  subscriptions[1].id = "sub_2";
+  EXPECT_EQ(DecideEntitlement(subscriptions, kNow, kPolicy).subscription, "sub_1");
+  EXPECT_EQ(DecideEntitlement(subscriptions, kNow + days(2), kPolicy).subscription, "sub_2");
+}
+
+TEST(Entitlement, SaysWhichSubscriptionItIsAboutAlsoWhenNoneEntitles) {
+  const std::vector<SubscriptionFacts> subscriptions = {
+      {"sub_old", Tier::kPro, "canceled", kNow - days(40), std::nullopt},
+      {"sub_new", Tier::kPro, "unpaid", kNow + days(3), std::nullopt}};
+  const auto decided = DecideEntitlement(subscriptions, kNow, kPolicy);
+  EXPECT_FALSE(decided.subscription);
+  EXPECT_EQ(decided.about, "sub_new");
+  EXPECT_FALSE(DecideEntitlement({}, kNow, kPolicy).about);
 }
 
 TEST(Entitlement, IsFreeWithoutASubscription) {

@@ -38,6 +38,12 @@ TEST(PlanMap, TakesTheFirstOfPriceAddOnProductLookupKeyAndMetadata) {
       {{"price_x", "prod_x", "key_x", "Pro"}, "unknown price_x"},
       {{"price_x", "prod_x", "key_x", std::nullopt}, "unknown price_x"},
       {{"price_x", std::nullopt, std::nullopt, std::nullopt}, "unknown price_x"},
+      {{"price_x", "prod_x", "key_x", "enterprise", "pro"}, "enterprise"},
+      {{"price_x", "prod_x", "key_x", "gold", "pro"}, "pro"},
+      // What was said once counts last.
+      {{"price_x", "prod_x", "key_x", std::nullopt, "pro", {"key_ent"}}, "pro"},
+      {{"price_x", "prod_x", "key_x", std::nullopt, "gold", {"key_0", "key_ent", "key_pro"}, {"pro"}}, "enterprise"},
+      {{"price_x", "prod_x", "key_x", std::nullopt, std::nullopt, {"key_0"}, {"gold", "pro"}}, "pro"},
       // An id of one kind does not count as another.
       {{"prod_pro", "price_pro", "price_pro", std::nullopt}, "unknown prod_pro"},
       {{"PRICE_PRO", std::nullopt, std::nullopt, std::nullopt}, "unknown PRICE_PRO"},

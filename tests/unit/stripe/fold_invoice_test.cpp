@@ -69,6 +69,21 @@ TEST(InvoiceFold, LeavesATombstoneForADeletedDraft) {
                });
 }
 
+TEST(InvoiceFold, SeesNoTieBetweenTwoRenderingsOfOneState) {
+  const std::string same = R"(,"amount_paid":2900,"total":2900)";
+  const auto older = Inv("paid", same + R"(,"charge":"ch_1","payment_intent":"pi_1","subscription":"sub_1")");
+  const auto newer = Inv("paid", same + R"(,"parent":{"subscription_details":{"subscription":"sub_1"}})");
+  InEveryOrder({Event("evt_1", "invoice.paid", 0, older), Event("evt_2", "invoice.payment_succeeded", 0, newer)},
+               [](const auto& events) {
+                 const auto folded = Fold(events);
+                 EXPECT_FALSE(folded.needs_refetch);
+                 EXPECT_EQ(folded.current.charge, "ch_1");
+               });
+  const auto other = Inv("paid", same + R"(,"subscription":"sub_1","metadata":{"note":"late"})");
+  InEveryOrder({Event("evt_1", "invoice.paid", 0, older), Event("evt_2", "invoice.payment_succeeded", 0, other)},
+               [](const auto& events) { EXPECT_TRUE(Fold(events).needs_refetch); });
+}
+
 TEST(InvoiceFold, TakesTheGreaterPaymentThenTheMoreAttemptsInOneSecond) {
   InEveryOrder({Event("evt_3", "invoice.sent", 0, Inv("open", R"(,"amount_paid":0,"attempt_count":1)")),
                 Event("evt_2", "invoice.payment_failed", 0, Inv("open", R"(,"amount_paid":0,"attempt_count":2)")),

@@ -1,0 +1,37 @@
+-- name: ClaimOverrideChanges
+-- Whose quota override was given, changed or taken away. The table is empty but for moments. Locks: these rows, then
+-- users.
+SELECT id::text AS id, user_id FROM billing_override_changes ORDER BY id LIMIT $1::int FOR UPDATE SKIP LOCKED
+
+-- name: DeleteOverrideChanges
+DELETE FROM billing_override_changes WHERE id = ANY ($1::bigint[])
+
+-- name: ClaimLapsedOverrides
+-- Overrides that are over at $1 and whose end was not seen to. Index billing_quota_overrides_to_lapse, which has no
+-- others. Locks: these rows, then users.
+SELECT user_id FROM billing_quota_overrides
+WHERE expires_at <= $1::timestamptz AND expires_at IS NOT NULL AND (lapsed_at IS NULL OR lapsed_at < expires_at)
+ORDER BY expires_at LIMIT $2::int FOR UPDATE SKIP LOCKED
+
+-- name: MarkLapsedOverrides
+UPDATE billing_quota_overrides SET lapsed_at = $2::timestamptz WHERE user_id = ANY ($1::uuid[])
+
+-- name: UsersWhoseTimeIsUp
+-- Whose entitlement may have ended at $1 without an event: grace over ($2 days), Stripe silent after the period or after
+-- a scheduled cancellation ($3 days), a held tier over. Each line reads its own partial index (billing_subscriptions_grace,
+-- _silence, _cancel_at, _held) up to that moment, and the users found, by key: what is not due is not read, however many
+-- users there are. Those who have no more to lose are left out, so that what has ended long ago is not looked at for ever.
+SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
+WHERE s.status = 'past_due' AND s.past_due_since <= $1::timestamptz - make_interval(days => $2::int)
+  AND u.plan_tier <> 'free'
+UNION
+SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
+WHERE s.status IN ('active', 'trialing') AND s.current_period_end <= $1::timestamptz - make_interval(days => $3::int)
+  AND u.plan_tier <> 'free'
+UNION
+SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
+WHERE s.status IN ('active', 'trialing') AND s.cancel_at IS NOT NULL
+  AND s.cancel_at <= $1::timestamptz - make_interval(days => $3::int) AND u.plan_tier <> 'free'
+UNION
+SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
+WHERE s.held_until <= $1::timestamptz AND u.plan_tier > s.plan_tier

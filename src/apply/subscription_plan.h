@@ -1,0 +1,67 @@
+// What a folded subscription has bought, by the plan map and Stripe's catalog.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "billsync/billing/held_tier.h"
+#include "billsync/billing/plan_map.h"
+#include "billsync/stripe/merge.h"
+#include "catalog.h"
+
+namespace billsync::apply {
+
+struct Period {
+  Instant start, end;
+};
+
+// The period of an item, else of its subscription. None when neither is whole. Pure.
+std::optional<Period> PeriodOf(const stripe::Subscription& subscription, const stripe::SubscriptionItem& item);
+
+// Asks `catalog` for every price and product that any snapshot shows.
+void WantPricesOf(const stripe::FoldedSubscription& fold, Catalog& catalog);
+
+// Views into the fold, the catalog and the plan map, which must outlive it. Everything here is pure.
+class SubscriptionPlan {
+ public:
+  SubscriptionPlan(const stripe::FoldedSubscription& fold, const Catalog& catalog, const billing::PlanMap& plans);
+
+  // The tier of the newest snapshot whose every price is mapped and whose list of items is whole: while the winner's is
+  // not, the tier stays what it was. None if there never was one.
+  std::optional<billing::Tier> tier() const { return tier_; }
+
+  // The item whose price decides the tier: of equals the one whose period ends last, then the smaller id. When all are
+  // add-ons or unknown, of those. None without items.
+  const stripe::SubscriptionItem* item() const { return item_; }
+
+  // The price of one of the current items, and of one in a phase of a schedule.
+  billing::PriceFacts FactsOf(const stripe::SubscriptionItem& item) const;
+  billing::PriceMeaning MeaningOf(const stripe::SubscriptionItem& item) const { return plans_.Meaning(FactsOf(item)); }
+  billing::PriceMeaning MeaningOf(const std::string& price_id) const;
+
+  // What was paid for and still runs.
+  std::optional<billing::HeldTier> Held() const;
+
+  // The first price of the event's own snapshot that no plan maps; none when all are mapped.
+  std::optional<std::string> UnmappedPrice(const stripe::Ordered<stripe::Subscription>& event) const;
+
+  // Every price and product any snapshot shows, sorted: what the answers above depend on.
+  std::vector<std::string> CatalogIds() const;
+
+ private:
+  billing::PriceFacts FactsOf(const stripe::Price& price, Instant at) const;
+  std::variant<billing::Tier, billing::UnknownPrice> TierOf(const stripe::Subscription& snapshot, Instant at) const;
+  const stripe::SubscriptionItem* TierItem(const stripe::Subscription& snapshot, Instant at) const;
+  std::optional<billing::Tier> NewestKnownTier() const;
+  Instant as_of() const { return fold_.order.back().created; }
+
+  const stripe::FoldedSubscription& fold_;
+  const Catalog& catalog_;
+  const billing::PlanMap& plans_;
+  std::map<std::string, std::vector<std::string>> own_lookup_keys_;  // by price, newest first, each once
+  std::optional<billing::Tier> tier_;
+  const stripe::SubscriptionItem* item_ = nullptr;
+};
+
+}  // namespace billsync::apply
