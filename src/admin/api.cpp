@@ -90,7 +90,7 @@ http::Response ExplainObject(const AdminParts& parts, const http::Request& reque
   int64_t limit = 50;
   if (const auto fault = ReadLimit(request, limit)) return *fault;
   auto session = parts.pool->Acquire();
-  const auto found = apply::ExplainObject(*session, request.GetPathParam("id"), limit, SystemNow());
+  const auto found = apply::ExplainObject(*session, request.GetPathParam("id"), limit);
   if (!found) return http::Problem(404, "object_not_found", "No event about this object is stored, and it has no row.");
   return Json(found->Json());
 }

@@ -71,7 +71,7 @@ EventUse GuessUse(const std::string& object_id) {
 // later event can make matter again is let go of; the newest piece or two stay whole.
 class History {
  public:
-  History(db::Transaction& tx, const std::string& object_id, Instant now) : tx_(tx), object_id_(object_id), now_(now) {}
+  History(db::Transaction& tx, const std::string& object_id) : tx_(tx), object_id_(object_id) {}
 
   void Read() {
     std::vector<stripe::StoredEvent> piece;
@@ -110,7 +110,7 @@ class History {
   // Moves what matters of the recent events to the kept ones.
   void LetGo() {
     Append(recent_, kept_);
-    const auto essential = stripe::EssentialEvents(use_, kept_, now_);
+    const auto essential = stripe::EssentialEvents(use_, kept_);
     const std::set<std::string> ids(essential.begin(), essential.end());
     std::erase_if(kept_, [&](const auto& one) { return !ids.contains(one.id); });
   }
@@ -122,7 +122,6 @@ class History {
 
   db::Transaction& tx_;
   const std::string& object_id_;
-  const Instant now_;
   EventUse use_ = EventUse::kIgnored;
   std::vector<stripe::StoredEvent> kept_, recent_;
   Instant after_{};  // 1970: before any event
@@ -183,15 +182,14 @@ std::string RowKey(EventUse use, const std::string& object_id) {
 
 }  // namespace
 
-std::optional<Explanation> ExplainObject(db::Session& session, const std::string& object_id, int64_t limit,
-                                         Instant now) {
+std::optional<Explanation> ExplainObject(db::Session& session, const std::string& object_id, int64_t limit) {
   db::Transaction tx(session, {.read_only = true, .snapshot = true});
   ObjectFacts facts;
   facts.object_id = object_id;
   const auto counts = tx.Exec(sql::kCountEventsOfObject, db::Params::Of(object_id));
   facts.events_total = counts.Only().Int("events");
   facts.events_waiting = counts.Only().Int("waiting");
-  History history(tx, object_id, now);
+  History history(tx, object_id);
   history.Read();
   facts.use = history.use() == EventUse::kIgnored ? GuessUse(object_id) : history.use();
   if (const auto table = TableOf(facts.use)) {

@@ -103,11 +103,12 @@ void PrintEvents(db::Session& session, const apply::Explanation& e, bool all) {
 
 void PrintVerdict(const apply::Explanation& e) {
   if (e.drift) {
-    std::cout << "\n"
-              << Bad("DRIFT") << ": " << (e.has_row ? "the row is not what its events say" : "its row is missing")
-              << ", although all of them are applied: somebody else wrote it, or an older release. To have it made anew:\n"
-              << "  UPDATE stripe_events SET status = 'received', next_attempt_at = now() WHERE id = '"
-              << e.events.front().event.id << "'\n";
+    std::cout
+        << "\n"
+        << Bad("DRIFT") << ": " << (e.has_row ? "the row is not what its events say" : "its row is missing")
+        << ", although all of them are applied: somebody else wrote it, or an older release. To have it made anew:\n"
+        << "  UPDATE stripe_events SET status = 'received', next_attempt_at = now() WHERE id = '"
+        << e.events.front().event.id << "'\n";
   } else if (e.events_waiting > 0) {
     std::cout << "\n"
               << Events(e.events_waiting) << (e.events_waiting == 1 ? " waits" : " wait")
@@ -117,7 +118,7 @@ void PrintVerdict(const apply::Explanation& e) {
 
 int Explain(const Context& context, const ExplainOptions& options) {
   auto session = context.Connect("explain");
-  const auto found = apply::ExplainObject(session, options.object_id, options.all ? kShownOfAll : kShown, SystemNow());
+  const auto found = apply::ExplainObject(session, options.object_id, options.all ? kShownOfAll : kShown);
   if (!found) {
     throw CliError(kFailed, "nothing is known of " + options.object_id +
                                 ": no event about it is stored, and it has no row. An id is what Stripe calls an "

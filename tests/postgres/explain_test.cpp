@@ -21,7 +21,7 @@ using apply::Standing;
 class Explain : public ::testing::Test {
  protected:
   std::optional<Explanation> Of(const std::string& object_id, int64_t limit = 50) {
-    return apply::ExplainObject(*mirror_.pool().Acquire(), object_id, limit, kAsOf);
+    return apply::ExplainObject(*mirror_.pool().Acquire(), object_id, limit);
   }
   // What ForEachEventLeftOut visits, in its order.
   std::vector<std::string> LeftOut(const Explanation& shown) {
@@ -292,7 +292,7 @@ TEST_F(Explain, FindsNoDriftInAnyFixture) {
     std::set<std::string> objects = customers;
     for (const auto& body : bodies) objects.insert(stripe::ReadEnvelope(body)->object_id.value_or("none"));
     for (const auto& object : objects) {
-      const auto explained = apply::ExplainObject(*mirror.pool().Acquire(), object, 50, kAsOf);
+      const auto explained = apply::ExplainObject(*mirror.pool().Acquire(), object, 50);
       if (!explained) continue;
       kinds.insert(explained->kind);
       EXPECT_FALSE(explained->drift) << object << " " << explained->kind << " row: " << explained->has_row << "\n"

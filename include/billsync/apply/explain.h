@@ -87,8 +87,7 @@ struct Explanation {
 // Reads everything about one object in one snapshot of the database. At most `limit` events are shown beyond those
 // that still set a value; none when neither an event nor a row has this id. An object of any age is read in pieces, so
 // memory does not grow with the number of its events (but for events of one second, which are judged together).
-std::optional<Explanation> ExplainObject(db::Session& session, const std::string& object_id, int64_t limit,
-                                         Instant now);
+std::optional<Explanation> ExplainObject(db::Session& session, const std::string& object_id, int64_t limit);
 
 // Visits, newest first, all events of the object that `shown` leaves out, one at a time.
 void ForEachEventLeftOut(db::Session& session, const Explanation& shown,

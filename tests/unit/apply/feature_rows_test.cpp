@@ -46,7 +46,7 @@ TEST(KnownFeatures, AreTheSameFromTheEssentialEvents) {
                                                  List(5, {"d"}, true),       List(6, {"b", "d"}, true)};
   for (size_t cut = 1; cut <= life.size(); ++cut) {
     const std::vector<stripe::StoredEvent> old(life.begin(), life.begin() + static_cast<long>(cut));
-    const auto kept = stripe::EssentialEvents(stripe::EventUse::kActiveEntitlements, old, Instant{});
+    const auto kept = stripe::EssentialEvents(stripe::EventUse::kActiveEntitlements, old);
     std::vector<stripe::StoredEvent> thinned;
     for (const auto& event : life) {
       const bool is_old = std::ranges::find(old, event.id, &stripe::StoredEvent::id) != old.end();
