@@ -2,6 +2,12 @@
 #include "row_values.h"
 
 namespace billsync::apply {
+namespace {
+
+constexpr std::string_view kOfCharges = "only a charge tells";
+constexpr std::string_view kOfInvoicePayments = "only an invoice payment tells";
+
+}  // namespace
 
 std::vector<RowValue> RowValues(const stripe::Folded<stripe::Charge>& fold) {
   const auto& c = fold.current;
@@ -16,6 +22,7 @@ std::vector<RowValue> RowValues(const stripe::Folded<stripe::Charge>& fold) {
       .Is("amount_minor", "amount", c.amount)
       .Is("amount_refunded_minor", "amount_refunded", c.amount_refunded)
       .Is("status", "status", c.status)
+      .Else("paid_at", kOfInvoicePayments)
       .Is("issued_at", "created", c.created)
       .Is("livemode", "livemode", c.livemode)
       .OfEvents(fold);
@@ -32,7 +39,9 @@ std::vector<RowValue> RowValues(const stripe::Folded<stripe::PaymentIntent>& fol
       .Is("stripe_invoice_id", "invoice", p.invoice)
       .Is("currency", "currency", p.currency)
       .Is("amount_minor", "amount", p.amount)
+      .Else("amount_refunded_minor", kOfCharges)
       .Is("status", "status", p.status)
+      .Else("paid_at", kOfInvoicePayments)
       .Is("issued_at", "created", p.created)
       .Is("livemode", "livemode", p.livemode)
       .OfEvents(fold);
@@ -43,11 +52,13 @@ std::vector<RowValue> RowValues(const stripe::Folded<stripe::InvoicePayment>& fo
   return Columns()
       .Is("stripe_object_id", "id", p.id)
       .Is("kind", "id", std::string_view("invoice_payment"))
+      .Else("stripe_customer_id", "an invoice payment names no customer")
       .Is("stripe_payment_intent_id", "payment_intent", p.payment_intent)
       .Is("stripe_charge_id", "charge", p.charge)
       .Is("stripe_invoice_id", "invoice", p.invoice)
       .Is("currency", "currency", p.currency)
       .Is("amount_minor", "amount_paid", p.amount_paid)
+      .Else("amount_refunded_minor", kOfCharges)
       .Is("status", "status", p.status)
       .Is("paid_at", "paid_at", p.paid_at)
       .Is("issued_at", "created", p.created)

@@ -108,6 +108,8 @@ std::vector<RowValue> RowValues(const stripe::FoldedCustomer& fold) {
       .Else("user_id", "see the link")
       .Else("linked_by", "see the link")
       .Else("linked_at", "when the link was made")
+      .Else("metadata_user_id", "of releases before billing_customer_evidence")
+      .Else("reference_user_id", "of releases before billing_customer_evidence")
       .Is("email", "email", fold.current.email)
       .Is("deleted", "id", fold.deleted)
       .Values();

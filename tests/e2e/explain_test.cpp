@@ -102,8 +102,11 @@ TEST(ExplainApi, TellsWhatTheCommandTells) {
   RunningService service(database.url(),
                          {{"BILLSYNC_ADMIN_TOKEN", std::string("finance=") + kFinanceToken + ",ops=" + kOpsToken}});
   // A plan map that is new to the database makes serve look at subscriptions again.
-  ASSERT_TRUE(Eventually(
-      [&] { return database.Value("SELECT count(*) FROM stripe_events WHERE status = 'received'") == "0"; }));
+  ASSERT_TRUE(Eventually([&] {
+    return database.Value(
+               "SELECT (SELECT count(*) FROM stripe_events WHERE status = 'received') + "
+               "(SELECT count(*) FROM billing_reviews)") == "0";
+  }));
   const auto get = [&](const std::string& path, const std::string& token) {
     return Get(service.admin_port(), "/api/v1/objects/" + path, token);
   };
