@@ -15,6 +15,8 @@ namespace {
 
 // Runs that are under way at the same time on one connection.
 constexpr size_t kWoven = 32;
+// Without anything being settled: then it never will.
+constexpr std::chrono::seconds kPatience{60};
 
 struct Parcel {
   const Run* run;
@@ -169,13 +171,13 @@ bool WaitUntilSettled(TestDatabase& database) {
     return std::stoll(database.Value("SELECT count(*) FROM stripe_events WHERE status IN ('received', 'parked')"));
   };
   long long least = unsettled();
-  auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+  auto patience = std::chrono::steady_clock::now() + kPatience;
   while (least > 0 && std::chrono::steady_clock::now() < patience) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     const long long now = unsettled();
     if (now >= least) continue;
     least = now;
-    patience = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+    patience = std::chrono::steady_clock::now() + kPatience;
   }
   return least == 0;
 }
