@@ -46,8 +46,8 @@ const std::map<std::string, Kind>& Kinds() {
       {"subscription_schedule",
        {{"subscription_schedule.created", "subscription_schedule.updated", "subscription_schedule.released"},
         {R"("status":"active")", R"("status":"not_started")", R"("status":"released","released_subscription":"sub_1")",
-         R"("phases":[{"start_date":5,"end_date":9,"items":[{"price":"p"}]}])", R"("customer":"cus_1")",
-         R"("current_phase":{"start_date":5,"end_date":9})"}}},
+         R"("subscription":"sub_2")", R"("phases":[{"start_date":5,"end_date":9,"items":[{"price":"p"}]}])",
+         R"("customer":"cus_1")", R"("current_phase":{"start_date":5,"end_date":9})"}}},
       {"charge",
        {{"charge.pending", "charge.succeeded", "charge.refunded", "charge.updated"},
         {R"("status":"pending")", R"("status":"succeeded")", R"("amount_refunded":5)", R"("amount_refunded":0)",
@@ -117,6 +117,12 @@ std::vector<StoredEvent> SubscriptionChaos(size_t most) {
     if (*rc::gen::arbitrary<bool>())
       more += R"(,"latest_invoice":)" + *rc::gen::element<std::string>(R"("in_1")", R"("in_2")");
     if (*rc::gen::arbitrary<bool>()) more += R"(,"currency":"usd","canceled_at":)" + Number(*rc::gen::inRange(1, 9));
+    if (*rc::gen::inRange(0, 5) == 0)
+      more += R"(,"schedule":)" + *rc::gen::element<std::string>(R"("s_1")", R"("s_2")");
+    if (*rc::gen::inRange(0, 5) == 0) more += R"(,"pause_collection":{"behavior":"void"})";
+    if (*rc::gen::inRange(0, 5) == 0) {
+      more += R"(,"metadata":{"user_id":)" + *rc::gen::element<std::string>(R"("u_1")", R"("u_2")") + "}";
+    }
     const std::string previous = *rc::gen::element<std::string>(
         "", "", R"({"status":"active"})", R"({"status":"past_due"})", R"({"latest_invoice":"in_1"})",
         R"({"latest_invoice":"in_2","status":"incomplete"})", R"({"items":{"data":[{"id":"si_1"}]}})");

@@ -158,12 +158,13 @@ std::pair<int, Instant> HeldTier(const FoldedSubscription& folded, const Plans& 
   for (size_t i = 0; i < order.size(); ++i) {
     const auto& s = order[i].snapshot;
     const auto tier = TierOf(s, plans);
-    if (!tier || s.status != "active" || order[i].created < began) continue;
+    if (!tier || s.status != "active" || s.pause_collection || order[i].created < began) continue;
     const auto end = std::ranges::max(s.items, {}, [](const auto& item) { return item.period_end; }).period_end;
     if (!end || *end <= order.back().created) continue;
     const bool failed = std::any_of(order.begin() + static_cast<long>(i) + 1, order.end(), [&](const auto& later) {
-      return later.snapshot.status != "active" && later.snapshot.status != "trialing" &&
-             TierOf(later.snapshot, plans) >= tier;
+      const bool collected = (later.snapshot.status == "active" || later.snapshot.status == "trialing") &&
+                             !later.snapshot.pause_collection;
+      return !collected && TierOf(later.snapshot, plans) >= tier;
     });
     if (!failed) held = std::max(held, std::pair(*tier, *end));
   }
@@ -212,6 +213,32 @@ RC_GTEST_PROP(EssentialEvents, AnswerWhatThePlanMapAndTheClockAskLater, ()) {
 RC_GTEST_PROP(EssentialEvents, TellWhoWasNamedFirst, ()) {
   const auto events = CustomerChaos(20);
   RC_ASSERT(NamedFirst(*FoldCustomer(Thin(EventUse::kCustomer, events))) == NamedFirst(*FoldCustomer(events)));
+}
+
+RC_GTEST_PROP(EssentialEvents, TellTheSchedulesOfASubscriptionAndWhoItsUserIs, ()) {
+  const auto events = SubscriptionChaos(20);
+  const auto thin = *FoldSubscription(Thin(EventUse::kSubscription, events));
+  const auto full = *FoldSubscription(events);
+  const auto schedules = [](const FoldedSubscription& folded) {
+    std::set<std::optional<std::string>> all{std::nullopt};
+    for (const auto& one : folded.order) all.insert(one.snapshot.schedule);
+    return all;
+  };
+  RC_ASSERT(schedules(thin) == schedules(full));
+  RC_ASSERT(NamedFirst(thin) == NamedFirst(full));
+}
+
+RC_GTEST_PROP(EssentialEvents, TellTheSubscriptionsOfASchedule, ()) {
+  const auto events = ChaosOf("subscription_schedule", 20);
+  const auto subscriptions = [](const auto& folded) {
+    std::set<std::optional<std::string>> all{std::nullopt};
+    for (const auto& one : folded.order) {
+      all.insert(one.snapshot.subscription);
+      all.insert(one.snapshot.released_subscription);
+    }
+    return all;
+  };
+  RC_ASSERT(subscriptions(*FoldSchedule(Thin(EventUse::kSchedule, events))) == subscriptions(*FoldSchedule(events)));
 }
 
 RC_GTEST_PROP(EssentialEvents, TellTheLookupKeysAPriceHasHad, ()) {
