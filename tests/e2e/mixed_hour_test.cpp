@@ -27,8 +27,13 @@ std::string Quoted(const std::string& text) {
 class MixedHour : public ::testing::Test {
  protected:
   MixedHour() {
-    const LifeOptions options{
-        .customers = 540, .end = Now(), .days = 60, .name = "hour", .currencies = {"usd", "usd", "eur"}};
+    const LifeOptions options{.customers = 540,
+                              .end = Now(),
+                              .days = 60,
+                              .name = "hour",
+                              .currencies = {"usd", "usd", "eur"},
+                              .money_percent = 30,
+                              .schedule_percent = 10};
     lives_ = MakeLives(dice_, options);
     const auto odd = MakeOddities(Now(), kOdd, dice_);
     lives_.events.insert(lives_.events.end(), odd.begin(), odd.end());

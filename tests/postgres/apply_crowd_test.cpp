@@ -64,9 +64,14 @@ class Race {
 };
 
 Lives LivesOf(Dice& dice) {
-  return MakeLives(
-      dice,
-      {.customers = 8, .end = kAsOfSeconds, .days = 40, .prices = kStagePrices, .currencies = {"usd", "usd", "eur"}});
+  return MakeLives(dice, {.customers = 8,
+                          .end = kAsOfSeconds,
+                          .days = 40,
+                          .prices = kStagePrices,
+                          .currencies = {"usd", "usd", "eur"},
+                          .money_percent = 60,
+                          .schedule_percent = 30,
+                          .catalog_percent = 30});
 }
 
 std::vector<std::string> UsersOf(const Lives& lives) {

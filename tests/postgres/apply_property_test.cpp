@@ -122,9 +122,13 @@ class Play {
 };
 
 Lives LivesOf(Dice& dice) {
-  return MakeLives(
-      dice,
-      {.customers = 4, .end = kAsOfSeconds, .prices = kStagePrices, .currencies = {"usd", "usd", "usd", "eur", "chf"}});
+  return MakeLives(dice, {.customers = 4,
+                          .end = kAsOfSeconds,
+                          .prices = kStagePrices,
+                          .currencies = {"usd", "usd", "usd", "eur", "chf"},
+                          .money_percent = 60,
+                          .schedule_percent = 40,
+                          .catalog_percent = 40});
 }
 
 TEST(ApplyProperty, AnyArrivalEndsInTheRowsOfTheSortedTruth) {

@@ -82,7 +82,7 @@ JsonFields FieldsOf(const Subscription& s, bool old_shape) {
       {"metadata", s.metadata},
       {"pause_collection", s.pause.empty() ? "null" : R"({"behavior":)" + Quoted(s.pause) + R"(,"resumes_at":null})"},
       {"pending_update", "null"},
-      {"schedule", "null"},
+      {"schedule", QuotedOrNull(s.schedule)},
       {"start_date", std::to_string(s.created)},
       {"status", Quoted(s.status)},
       {"test_clock", "null"},
@@ -140,7 +140,7 @@ JsonFields FieldsOf(const Invoice& i, bool old_shape) {
   if (old_shape) {
     fields.emplace("subscription", Quoted(i.subscription));
     fields.emplace("paid", i.status == "paid" ? "true" : "false");
-    fields.emplace("payment_intent", Quoted("pi_" + i.id));
+    fields.emplace("payment_intent", Quoted(i.PaymentIntent()));
     fields.emplace("tax", "null");
   } else {
     fields.emplace("parent", R"({"type":"subscription_details","quote_details":null,"subscription_details":{)"

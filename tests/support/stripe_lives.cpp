@@ -98,6 +98,7 @@ class Teller {
     TellInvoice(s, "subscription_create");
     const size_t steps = 1 + dice_.Below(8);
     for (size_t i = 0; i < steps && !s.Ended() && now_ < options_.end; ++i) Step(s);
+    if (!s.Ended() && dice_.Chance(options_.schedule_percent)) TellSchedule(s);
     if (s.Ended() && dice_.Chance(50)) LateMetadata(s);
     lives_.subscriptions.push_back(s);
   }
@@ -243,6 +244,65 @@ class Teller {
     ++i.attempt_count;
     Tell("invoice.paid", before, i);
     if (dice_.Chance(70)) Tell("invoice.payment_succeeded", i);
+    if (dice_.Chance(options_.money_percent)) TellMoney(i);
+  }
+
+  // ── money ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  // How the invoice was paid, and what of it was given back.
+  void TellMoney(const Invoice& i) {
+    const bool old_shape = dice_.Chance(50);
+    Payment payment{.intent = i.PaymentIntent(), .charge = NewId("ch"), .invoice_payment = NewId("inpay")};
+    Emit("charge.succeeded", ChargeFields(i, payment, old_shape), {}, old_shape);
+    if (dice_.Chance(60)) Emit("payment_intent.succeeded", IntentFields(i, payment, old_shape), {}, old_shape);
+    if (!old_shape || dice_.Chance(30)) Emit("invoice_payment.paid", InvoicePaymentFields(i, payment));
+    for (size_t n = dice_.Below(3); n > 0 && payment.refunded < i.total; --n) TellRefund(i, payment, old_shape);
+    if (dice_.Chance(25)) TellCreditNote(i);
+  }
+
+  void TellRefund(const Invoice& i, Payment& payment, bool old_shape) {
+    Pass(dice_.Chance(60) ? 1 : kDay);
+    const std::string id = NewId("re");
+    const int64_t amount = 1 + static_cast<int64_t>(dice_.Below(static_cast<size_t>(i.total - payment.refunded)));
+    const JsonFields pending = RefundFields(id, i, payment, amount, "pending", now_);
+    if (dice_.Chance(30)) Emit("refund.created", pending);
+    if (dice_.Chance(15)) {
+      const JsonFields failed = RefundFields(id, i, payment, amount, "failed", now_);
+      return Emit("refund.failed", failed);
+    }
+    const JsonFields before = ChargeFields(i, payment, old_shape);
+    payment.refunded += amount;
+    const JsonFields after = ChargeFields(i, payment, old_shape);
+    if (dice_.Chance(70)) Emit("charge.refunded", after, Changed(before, after), old_shape);
+    Emit("refund.updated", RefundFields(id, i, payment, amount, "succeeded", now_), {{"status", Quoted("pending")}});
+  }
+
+  void TellCreditNote(const Invoice& i) {
+    Pass(2);
+    const std::string id = NewId("cn");
+    const int64_t issued = now_;
+    Emit("credit_note.created", CreditNoteFields(id, i, 100, issued, std::nullopt));
+    if (dice_.Chance(70)) return;
+    Pass(kDay);
+    Emit("credit_note.voided", CreditNoteFields(id, i, 100, issued, now_));
+  }
+
+  // ── schedules ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  void TellSchedule(Subscription& s) {
+    const Subscription before = s;
+    s.schedule = NewId("sub_sched");
+    const std::string next = dice_.Of(options_.prices).first;
+    const JsonFields active = ScheduleFields(s.schedule, s, next, "active");
+    Emit("subscription_schedule.created", active);
+    TellChange("customer.subscription.updated", before, s);
+    if (dice_.Chance(50)) return;
+    Pass(dice_.Chance(50) ? 1 : kDay);
+    const JsonFields released = ScheduleFields(s.schedule, s, next, "released");
+    Emit("subscription_schedule.released", released);
+    const Subscription held = s;
+    s.schedule = "";
+    TellChange("customer.subscription.updated", held, s);
   }
 
   static constexpr int64_t kDay = 86400;
@@ -287,6 +347,35 @@ std::vector<CustomerLife> Cast(Dice& dice, const LifeOptions& options) {
   return cast;
 }
 
+// Prices and products get, change and lose a tier of their own, and lookup keys move.
+void TellCatalog(Dice& dice, const LifeOptions& options, std::vector<LifeEvent>& events) {
+  for (const auto& [price, amount] : options.prices) {
+    if (!dice.Chance(options.catalog_percent)) continue;
+    int64_t now = options.end - static_cast<int64_t>(dice.Below(30 * 86400));
+    for (size_t n = 1 + dice.Below(3); n > 0; --n) {
+      const std::string tier = dice.Of<std::string>({R"({"plan_tier":"pro"})", R"({"plan_tier":"enterprise"})", "{}"});
+      const bool product = dice.Chance(40);
+      JsonFields fields = {{"id", Quoted(product ? "prod_of_" + price : price)},
+                           {"object", Quoted(product ? "product" : "price")},
+                           {"active", "true"},
+                           {"created", "1790841600"},
+                           {"livemode", "false"},
+                           {"metadata", tier}};
+      if (product) {
+        fields.emplace("name", Quoted("Agents"));
+      } else {
+        fields.insert({{"product", Quoted("prod_of_" + price)},
+                       {"currency", Quoted("usd")},
+                       {"unit_amount", std::to_string(amount)},
+                       {"lookup_key", dice.Chance(50) ? "null" : Quoted("key_" + std::to_string(dice.Below(3)))}});
+      }
+      events.push_back(MakeEvent(dice.Id("evt_" + options.name + "_"), product ? "product.updated" : "price.updated",
+                                 now, fields, {}, false));
+      now = std::min(now + static_cast<int64_t>(dice.Below(3)), options.end);
+    }
+  }
+}
+
 }  // namespace
 
 Lives MakeLives(Dice& dice, const LifeOptions& options) {
@@ -295,6 +384,7 @@ Lives MakeLives(Dice& dice, const LifeOptions& options) {
     Teller teller(dice, options, life, lives);
     teller.Tell(options.end - static_cast<int64_t>(dice.Below(static_cast<size_t>(options.days) * 86400)));
   }
+  TellCatalog(dice, options, lives.events);
   std::ranges::stable_sort(lives.events, {}, &LifeEvent::created);
   return lives;
 }

@@ -40,6 +40,9 @@ struct LifeOptions {
   std::vector<std::pair<std::string, int64_t>> prices = {{"price_demo_pro_monthly", 2900},
                                                          {"price_demo_enterprise_monthly", 29900}};
   std::vector<std::string> currencies = {"usd"};
+  // How many of a hundred paid invoices tell how, with refunds and credit notes; how many of a hundred subscriptions
+  // get a schedule, and prices events of their own.
+  unsigned money_percent = 0, schedule_percent = 0, catalog_percent = 0;
 };
 
 // 00000000-0000-4000-8000-0000000000NN.
