@@ -347,13 +347,14 @@ std::vector<CustomerLife> Cast(Dice& dice, const LifeOptions& options) {
   return cast;
 }
 
-// Prices and products get, change and lose a tier of their own, and lookup keys move.
+// Prices and products get and change a tier of their own, and lookup keys move. None loses its tier: an unknown price
+// leaves a tier as it was, so what is then in the rows is of the past and not of the events alone.
 void TellCatalog(Dice& dice, const LifeOptions& options, std::vector<LifeEvent>& events) {
   for (const auto& [price, amount] : options.prices) {
     if (!dice.Chance(options.catalog_percent)) continue;
     int64_t now = options.end - static_cast<int64_t>(dice.Below(30 * 86400));
     for (size_t n = 1 + dice.Below(3); n > 0; --n) {
-      const std::string tier = dice.Of<std::string>({R"({"plan_tier":"pro"})", R"({"plan_tier":"enterprise"})", "{}"});
+      const std::string tier = dice.Of<std::string>({R"({"plan_tier":"pro"})", R"({"plan_tier":"enterprise"})"});
       const bool product = dice.Chance(40);
       JsonFields fields = {{"id", Quoted(product ? "prod_of_" + price : price)},
                            {"object", Quoted(product ? "product" : "price")},
