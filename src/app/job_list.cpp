@@ -11,24 +11,29 @@
 namespace billsync::app {
 namespace {
 
-// Keeps the current month and the one before fresh, and goes round the older ones, one a run: what changes in them
-// comes in late, but no run of the job is long.
+// Drains what changed since the last run. While the first fill is under way, each run takes in one month before that;
+// and once a minute the rows of the open months are compared, in case somebody else wrote them.
 class RollupJob {
  public:
   jobs::JobOutcome operator()(db::Session& session, Instant now) {
-    int64_t rows = 0;
-    const auto open = usage::OpenMonths(now);
-    for (const auto& month : open) rows += usage::RollupMonth(session, month, usage::ForeignRows::kTakeOver);
-    auto older = usage::MonthsWithRuns(session, now);
-    std::erase_if(older, [&](const auto& month) { return month >= open.front(); });
-    if (older.empty()) return {rows, "current and previous month"};
-    const auto& month = older[next_++ % older.size()];
-    rows += usage::RollupMonth(session, month, usage::ForeignRows::kKeep);
-    return {rows, "current and previous month, and " + month.Text()};
+    jobs::JobOutcome outcome;
+    if (!filled_) {
+      const auto month = usage::FillNextMonth(session, now);
+      filled_ = !month;
+      if (month) outcome = {1, "history of " + month->Text() + " taken in; "};
+    }
+    outcome.rows += usage::Rollup(session, now);
+    if (now >= next_comparison_) {
+      outcome.rows += usage::RestoreOpenMonths(session, now);
+      next_comparison_ = now + std::chrono::minutes(1);
+    }
+    outcome.detail += "rows of billing_usage brought up to date";
+    return outcome;
   }
 
  private:
-  size_t next_ = 0;
+  bool filled_ = false;
+  Instant next_comparison_{};
 };
 
 jobs::JobOutcome ResetQuotasJob(db::Session& session, Instant) {

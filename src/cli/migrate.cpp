@@ -3,6 +3,7 @@
 
 #include "billsync/base/json_writer.h"
 #include "billsync/db/migrator.h"
+#include "billsync/usage/rollup.h"
 #include "context.h"
 #include "terminal.h"
 
@@ -28,18 +29,26 @@ int Check(const Context& context) {
   return pending.empty() ? kDone : kNeedsAttention;
 }
 
+// Months of history that were there before changes of runs were counted. Whatever stops this, rollup and serve go on.
+int64_t FillHistory(db::Session& session) {
+  ProgressBar progress("months of history");
+  return usage::FillHistory(session, SystemNow, [&](int64_t done, int64_t total) { progress.Update(done, total); });
+}
+
 int Migrate(const Context& context) {
   auto session = context.Connect("migrate");
   const auto report = db::Migrate(session, [&](const std::string& name) {
     if (!context.json) std::cout << "applying " << name << " …" << std::endl;
   });
+  const int64_t filled = FillHistory(session);
   if (context.json) {
     JsonArray applied, warnings;
     for (const auto& one : report.applied) applied.AddRaw(JsonQuote(one.name));
     for (const auto& warning : report.warnings) warnings.AddRaw(JsonQuote(warning));
-    std::cout << JsonObject().AddRaw("applied", applied.Text()).AddRaw("warnings", warnings.Text()).Text() << "\n";
+    std::cout << JsonObject().AddRaw("applied", applied.Text()).AddRaw("warnings", warnings.Text()).Add("months_filled", filled).Text() << "\n";
   } else {
     for (const auto& warning : report.warnings) std::cout << Warn(warning) << "\n";
+    if (filled > 0) std::cout << "usage of " << filled << " months of history taken in\n";
     std::cout << (report.applied.empty() ? "The schema was current; nothing to do.\n" : "The schema is current.\n");
   }
   return report.warnings.empty() ? kDone : kNeedsAttention;

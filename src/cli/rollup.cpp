@@ -2,6 +2,7 @@
 
 #include <iostream>
 #include <memory>
+#include <vector>
 
 #include "billsync/base/json_writer.h"
 #include "context.h"
@@ -10,29 +11,41 @@
 namespace billsync::cli {
 namespace {
 
-int Rollup(const Context& context, const std::optional<std::string>& period, bool full) {
-  const Instant now = SystemNow();
-  std::vector<billing::Month> months;
-  if (period) {
-    const auto month = billing::Month::Parse(*period);
-    if (!month) throw CliError(kUsage, "--period must be a month such as 2026-10, not '" + *period + "'");
-    months.push_back(*month);
-  }
-  auto session = context.Connect("rollup");
-  if (!period) months = usage::MonthsWithRuns(session, now);
-  const auto open = usage::OpenMonths(now);
+int64_t Fill(db::Session& session) {
+  ProgressBar progress("months of history");
+  return usage::FillHistory(session, SystemNow, [&](int64_t done, int64_t total) { progress.Update(done, total); });
+}
+
+int64_t Recompute(db::Session& session, const std::vector<billing::Month>& months, Instant now) {
   ProgressBar progress("months");
   int64_t changed = 0;
   for (size_t i = 0; i < months.size(); ++i) {
-    const bool ours = full || months[i] >= open.front();
-    changed += usage::RollupMonth(session, months[i], ours ? usage::ForeignRows::kTakeOver : usage::ForeignRows::kKeep);
+    changed += usage::RecomputeMonth(session, months[i], now, usage::ForeignRows::kTakeOver);
     progress.Update(static_cast<int64_t>(i + 1), static_cast<int64_t>(months.size()));
   }
+  return changed;
+}
+
+int Rollup(const Context& context, const std::optional<std::string>& period, bool full) {
+  const Instant now = SystemNow();
+  std::optional<billing::Month> only;
+  if (period) {
+    only = billing::Month::Parse(*period);
+    if (!only) throw CliError(kUsage, "--period must be a month such as 2026-10, not '" + *period + "'");
+  }
+  auto session = context.Connect("rollup");
+  const int64_t filled = Fill(session);
+  int64_t changed = usage::Rollup(session, now, only);
+  if (full) {
+    changed += Recompute(session, only ? std::vector{*only} : usage::MonthsOfUsage(session), now);
+  } else if (!only) {
+    changed += usage::RestoreOpenMonths(session, now);
+  }
   if (context.json) {
-    std::cout << JsonObject().Add("months", static_cast<int64_t>(months.size())).Add("rows_changed", changed).Text()
-              << "\n";
+    std::cout << JsonObject().Add("rows_changed", changed).Add("months_filled", filled).Text() << "\n";
   } else {
-    std::cout << "billing_usage: " << changed << " rows changed in " << months.size() << " months\n";
+    if (filled > 0) std::cout << "first fill: " << filled << " months of history taken in\n";
+    std::cout << "billing_usage: " << changed << " rows changed\n";
   }
   return kDone;
 }
@@ -42,10 +55,11 @@ int Rollup(const Context& context, const std::optional<std::string>& period, boo
 void AddRollup(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("rollup", "bring billing_usage up to date from agent_runs");
   const auto period = std::make_shared<std::optional<std::string>>();
-  command->add_option("--period", *period, "only this month, YYYY-MM; without it every month");
+  command->add_option("--period", *period, "only this month, YYYY-MM");
   const auto full = std::make_shared<bool>(false);
   command->add_flag("--full", *full,
-                    "also recompute older rows that billsync did not write (runs purged since are lost)");
+                    "recompute from the runs instead of adding what is new, and overwrite rows that billsync did not "
+                    "write (runs purged since are lost)");
   AddJsonFlag(*command, context);
   command->callback(
       [&context, period, full] { context.run = [&context, period, full] { return Rollup(context, *period, *full); }; });

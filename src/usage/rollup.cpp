@@ -1,38 +1,162 @@
 #include "billsync/usage/rollup.h"
 
+#include <algorithm>
+
 #include "usage/rollup_sql.h"
 
 namespace billsync::usage {
+namespace {
 
-int64_t RollupMonth(db::Session& session, const billing::Month& month, ForeignRows foreign) {
-  db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(30)});
+// Deltas of one transaction: enough to be cheap, few enough that the pairs they touch are a small parameter.
+constexpr int64_t kDeltasPerTransaction = 20'000;
+// Of one month in a recomputation, which may not end half way.
+constexpr int64_t kAllDeltas = 2'000'000'000;
+
+constexpr db::TransactionOptions kLong{.statement_timeout = std::chrono::minutes(30)};
+
+// Users and months, as two array parameters.
+struct Pairs {
+  std::vector<std::string> users, months;
+};
+
+int64_t Publish(db::Transaction& tx, const Pairs& pairs, const std::string& take_over_from) {
+  if (pairs.users.empty()) return 0;
+  return tx.Exec(sql::kPublishPairs, db::Params::Of(pairs.users, pairs.months, take_over_from)).affected();
+}
+
+std::optional<std::string> FirstDay(const std::optional<billing::Month>& month) {
+  return month ? std::optional(month->FirstDay()) : std::nullopt;
+}
+
+struct Drained {
+  Pairs touched;
+  int64_t seen = 0;  // deltas looked at
+};
+
+Drained DrainDeltas(db::Transaction& tx, int64_t limit, const std::optional<billing::Month>& only) {
+  Drained drained;
+  for (const db::Row row : tx.Exec(sql::kDrainDeltas, db::Params::Of(limit, FirstDay(only)))) {
+    drained.touched.users.push_back(row.Text("user_id"));
+    drained.touched.months.push_back(row.Text("month"));
+    drained.seen = row.Int("seen");
+  }
+  return drained;
+}
+
+Pairs PairsOfMonth(db::Transaction& tx, const billing::Month& month) {
+  Pairs pairs;
+  for (const db::Row row : tx.Exec(sql::kPairsOfMonth, db::Params::Of(month.FirstDay()))) {
+    pairs.users.push_back(row.Text("user_id"));
+  }
+  pairs.months.assign(pairs.users.size(), month.FirstDay());
+  return pairs;
+}
+
+std::string TakeOverFrom(Instant now) {
+  return OpenMonths(now).front().FirstDay();
+}
+
+// Records what the month's runs say and is not recorded, drains it and publishes the whole month.
+int64_t Recompute(db::Transaction& tx, const billing::Month& month, const std::string& take_over_from) {
+  tx.Exec(sql::kAppendDrift, db::Params::Of(month.FirstDay()));
+  DrainDeltas(tx, kAllDeltas, month);
+  return Publish(tx, PairsOfMonth(tx, month), take_over_from);
+}
+
+FillState ReadFillState(db::Transaction& tx) {
+  const auto rows = tx.Exec(sql::kFillState);
+  const auto from = rows.Only().OptText("filled_from");
+  return {.done = rows.Only().Bool("done"), .filled_from = from ? billing::Month::Parse(*from) : std::nullopt};
+}
+
+// Before the months are listed: what is stamped belongs to one of them.
+void StampUndatedRuns(db::Session& session) {
+  db::Transaction tx(session, kLong);
+  tx.Exec(sql::kStampUndatedRuns);
+  tx.Commit();
+}
+
+}  // namespace
+
+int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only) {
+  int64_t changed = 0;
+  for (;;) {
+    db::Transaction tx(session, kLong);
+    tx.Exec(sql::kLockRollup);
+    const Drained drained = DrainDeltas(tx, kDeltasPerTransaction, only);
+    changed += Publish(tx, drained.touched, TakeOverFrom(now));
+    tx.Commit();
+    if (drained.seen < kDeltasPerTransaction) return changed;
+  }
+}
+
+int64_t RecomputeMonth(db::Session& session, const billing::Month& month, Instant now, ForeignRows foreign) {
+  db::Transaction tx(session, kLong);
   tx.Exec(sql::kLockRollup);
-  const bool take_over = foreign == ForeignRows::kTakeOver;
-  const int64_t changed = tx.Exec(sql::kRollupMonth, db::Params::Of(month.Start(), month.End(), take_over)).affected();
+  const std::string from = foreign == ForeignRows::kTakeOver ? "-infinity" : TakeOverFrom(now);
+  const int64_t changed = Recompute(tx, month, from);
   tx.Commit();
   return changed;
 }
 
-std::vector<billing::Month> MonthsWithRuns(db::Session& session, Instant now) {
-  const auto first_sane = billing::Month::Parse("2000-01")->Start();
-  const auto last_sane = billing::Month::Of(now).Next().End();
-  db::Transaction tx(session, {.read_only = true});
-  const auto ends = tx.Exec(sql::kMonthsWithRuns, db::Params::Of(first_sane, last_sane));
+int64_t RestoreOpenMonths(db::Session& session, Instant now) {
+  db::Transaction tx(session, kLong);
+  tx.Exec(sql::kLockRollup);
+  int64_t changed = 0;
+  for (const auto& month : OpenMonths(now)) changed += Publish(tx, PairsOfMonth(tx, month), TakeOverFrom(now));
   tx.Commit();
-  const auto first = ends.Only().OptText("first_month");
-  const auto last = ends.Only().OptText("last_month");
+  return changed;
+}
+
+std::vector<billing::Month> MonthsOfUsage(db::Session& session) {
+  db::Transaction tx(session, {.read_only = true, .statement_timeout = kLong.statement_timeout});
   std::vector<billing::Month> months;
-  if (!first || !last) return months;
-  const auto from = billing::Month::Parse(*first);
-  const auto to = billing::Month::Parse(*last);
-  if (!from || !to) return months;
-  for (auto month = *from; month <= *to; month = month.Next()) months.push_back(month);
+  for (const db::Row row : tx.Exec(sql::kMonthsOfUsage)) {
+    if (const auto month = billing::Month::Parse(row.Text("month"))) months.push_back(*month);
+  }
+  tx.Commit();
   return months;
 }
 
 std::vector<billing::Month> OpenMonths(Instant now) {
   const auto current = billing::Month::Of(now);
   return {current.Previous(), current};
+}
+
+FillState FirstFill(db::Session& session) {
+  db::Transaction tx(session, {.read_only = true});
+  const FillState state = ReadFillState(tx);
+  tx.Commit();
+  return state;
+}
+
+std::optional<billing::Month> FillNextMonth(db::Session& session, Instant now) {
+  const FillState before = FirstFill(session);
+  if (before.done) return std::nullopt;
+  if (!before.filled_from) StampUndatedRuns(session);
+  const auto months = MonthsOfUsage(session);
+  db::Transaction tx(session, kLong);
+  tx.Exec(sql::kLockRollup);
+  const FillState state = ReadFillState(tx);  // another filler may have moved it
+  if (state.done) return std::nullopt;
+  const auto next = std::find_if(months.rbegin(), months.rend(),
+                                 [&](const auto& month) { return !state.filled_from || month < *state.filled_from; });
+  const auto month = next == months.rend() ? std::nullopt : std::optional(*next);
+  tx.Exec(sql::kRecordFill, db::Params::Of(FirstDay(month)));
+  if (month) Recompute(tx, *month, TakeOverFrom(now));
+  tx.Commit();
+  return month;
+}
+
+int64_t FillHistory(db::Session& session, const Clock& clock, const FillProgress& progress) {
+  const FillState before = FirstFill(session);
+  if (before.done) return 0;
+  const auto months = MonthsOfUsage(session);
+  const auto total = std::ranges::count_if(
+      months, [&](const auto& month) { return !before.filled_from || month < *before.filled_from; });
+  int64_t done = 0;
+  while (FillNextMonth(session, clock())) progress(++done, total);
+  return done;
 }
 
 }  // namespace billsync::usage

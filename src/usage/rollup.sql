@@ -1,92 +1,171 @@
 -- name: LockRollup
--- One rollup at a time, so that an older snapshot never overwrites a newer one. Ends with the transaction.
+-- One rollup at a time, so that what is published is never older than what was. Ends with the transaction.
 SELECT pg_advisory_xact_lock(7243392016)
 
--- name: MonthsWithRuns
--- First and last month that can hold usage, within [$1, $2): a run with an absurd created_at must not make thousands of
--- months. Reads the ends of idx_agent_runs_created, billing_retired_runs_created and billing_usage_period.
-SELECT to_char(min(day) AT TIME ZONE 'UTC', 'YYYY-MM') AS first_month,
-       to_char(max(day) AT TIME ZONE 'UTC', 'YYYY-MM') AS last_month
-FROM (SELECT min(created_at) AS day FROM agent_runs WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
-      UNION ALL
-      SELECT max(created_at) FROM agent_runs WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
-      UNION ALL
-      SELECT min(coalesce(completed_at, started_at)) FROM agent_runs
-      WHERE created_at IS NULL AND coalesce(completed_at, started_at) >= $1::timestamptz
-        AND coalesce(completed_at, started_at) < $2::timestamptz
-      UNION ALL
-      SELECT min(created_at) FROM billing_retired_runs
-      WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
-      UNION ALL
-      SELECT max(created_at) FROM billing_retired_runs
-      WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz) ends
-
--- name: RollupMonth
--- Recomputes billing_usage of the month [$1, $2) from its terminal runs and writes what differs, and only that; rows
--- whose runs are all gone from a terminal status become zero. A row that billsync did not write (rolled_up_at is NULL:
--- the platform's own history, whose runs may be purged) is left alone unless $3. Deleted runs are read from billing_retired_runs. Index
--- idx_agent_runs_created. Locks the usage rows it changes, in user order.
-WITH metered AS (
-    SELECT user_id, status, model_used, cost_usd, tokens_total, tokens_prompt, tokens_completion
-    FROM agent_runs
-    WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
-      AND status IN ('completed', 'failed', 'cancelled')
-    UNION ALL
-    SELECT user_id, status, model_used, cost_usd, tokens_total, tokens_prompt, tokens_completion
-    FROM agent_runs
-    WHERE created_at IS NULL
-      AND coalesce(completed_at, started_at) >= $1::timestamptz AND coalesce(completed_at, started_at) < $2::timestamptz
-      AND status IN ('completed', 'failed', 'cancelled')
-    UNION ALL
-    SELECT r.user_id, r.status, r.model_used, r.cost_usd, r.tokens_total, r.tokens_prompt, r.tokens_completion
-    FROM billing_retired_runs r
-    WHERE coalesce(r.created_at, r.completed_at) >= $1::timestamptz
-      AND coalesce(r.created_at, r.completed_at) < $2::timestamptz
-      AND NOT EXISTS (SELECT 1 FROM agent_runs a WHERE a.id = r.run_id)
-      -- A user may be gone together with the runs before they were metered; a usage row stops the deletion.
-      AND EXISTS (SELECT 1 FROM users u WHERE u.id = r.user_id)
-), priced AS (
-    SELECT user_id, status, coalesce(model_used, 'unknown') AS model,
-           CASE WHEN cost_usd >= 0 AND cost_usd <> 'NaN' THEN cost_usd END AS cost,
-           greatest(coalesce(tokens_total, coalesce(tokens_prompt, 0)::bigint + coalesce(tokens_completion, 0), 0), 0) AS tokens
-    FROM metered
-), by_model AS (
-    SELECT user_id, model,
-           count(*) FILTER (WHERE status = 'completed') AS completed,
-           count(*) FILTER (WHERE status = 'failed') AS failed,
-           count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
-           count(*) FILTER (WHERE cost IS NULL) AS unpriced,
-           sum(tokens)::bigint AS tokens,
-           coalesce(sum(cost), 0.0000) AS cost
-    FROM priced GROUP BY user_id, model
-), by_user AS (
-    SELECT user_id, sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
-           sum(cancelled)::bigint AS cancelled, sum(unpriced)::bigint AS unpriced,
-           sum(tokens)::bigint AS tokens, sum(cost) AS cost,
-           jsonb_object_agg(model, cost) AS breakdown
-    FROM by_model GROUP BY user_id
-), target AS (
-    SELECT user_id, coalesce(completed, 0) AS completed, coalesce(failed, 0) AS failed,
-           coalesce(cancelled, 0) AS cancelled, coalesce(unpriced, 0) AS unpriced, coalesce(tokens, 0) AS tokens,
-           coalesce(cost, 0.0000) AS cost, coalesce(breakdown, '{}'::jsonb) AS breakdown
-    FROM by_user FULL JOIN (SELECT user_id FROM billing_usage WHERE period_start = $1::timestamptz::date) present
-         USING (user_id)
+-- name: DrainDeltas
+-- Moves up to $1 deltas into billing_usage_by_model, and returns the pairs of user and month they touched. A delta that
+-- is not committed yet is not seen and comes later; deleting and adding are one transaction: each is counted once.
+-- $2 NULL: of all months but those that the first fill has not reached; else of the month $2.
+--
+-- A user whose usage row is to be inserted and whose users row somebody holds FOR UPDATE waits as well, and nobody with
+-- him: the reference to users would make this statement wait for that lock. Users that are gone wait for nothing.
+WITH batch AS MATERIALIZED (
+    SELECT d.ctid AS place, d.user_id, d.month
+    FROM billing_usage_deltas d
+    WHERE CASE WHEN $2::date IS NULL THEN d.month >= (SELECT f.filled_from FROM billing_usage_fill f)
+               ELSE d.month = $2::date END
+    LIMIT $1
+), fresh AS MATERIALIZED (
+    SELECT DISTINCT b.user_id
+    FROM batch b
+    WHERE NOT EXISTS (SELECT FROM billing_usage u WHERE u.user_id = b.user_id AND u.period_start = b.month)
+), free AS MATERIALIZED (
+    SELECT u.id FROM users u WHERE u.id IN (SELECT f.user_id FROM fresh f) FOR KEY SHARE OF u SKIP LOCKED
+), held AS MATERIALIZED (
+    SELECT u.id
+    FROM fresh f
+    JOIN users u ON u.id = f.user_id
+    WHERE NOT EXISTS (SELECT FROM free WHERE free.id = u.id)
+), taken AS (
+    DELETE FROM billing_usage_deltas d
+    WHERE d.ctid = ANY (ARRAY(SELECT b.place FROM batch b WHERE NOT EXISTS (SELECT FROM held h WHERE h.id = b.user_id)))
+    RETURNING d.user_id, d.month, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens,
+              d.cost_usd
+), moved AS (
+    INSERT INTO billing_usage_by_model AS m (
+        month, user_id, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT t.month, t.user_id, t.model, sum(t.completed_runs), sum(t.failed_runs), sum(t.cancelled_runs),
+           sum(t.unpriced_runs), sum(t.tokens), sum(t.cost_usd)
+    FROM taken t
+    GROUP BY t.month, t.user_id, t.model
+    ORDER BY t.month, t.user_id, t.model
+    ON CONFLICT (month, user_id, model) DO UPDATE SET
+        completed_runs = m.completed_runs + EXCLUDED.completed_runs, failed_runs = m.failed_runs + EXCLUDED.failed_runs,
+        cancelled_runs = m.cancelled_runs + EXCLUDED.cancelled_runs,
+        unpriced_runs = m.unpriced_runs + EXCLUDED.unpriced_runs,
+        tokens = m.tokens + EXCLUDED.tokens, cost_usd = m.cost_usd + EXCLUDED.cost_usd
+    RETURNING m.user_id, m.month
 )
-INSERT INTO billing_usage AS b
-    (user_id, period_start, period_end, total_runs, failed_runs, cancelled_runs, unpriced_runs, total_tokens,
-     total_cost_usd, total_cost_exact_usd, cost_breakdown, rolled_up_at)
-SELECT user_id, $1::timestamptz::date, $2::timestamptz::date, completed, failed, cancelled, unpriced, tokens,
-       round(cost, 2), cost, breakdown, now()
-FROM target ORDER BY user_id
+SELECT moved.user_id, moved.month::text AS month, (SELECT count(*) FROM batch) AS seen
+FROM moved
+GROUP BY moved.user_id, moved.month
+
+-- name: PublishPairs
+-- Writes billing_usage for the pairs of user ($1) and month ($2) from billing_usage_by_model, where it differs. A pair
+-- without usage any more becomes zero; a user that is gone has no row to write. A row that billsync did not write
+-- (rolled_up_at is NULL: the platform's own history, whose runs may be purged) is left alone in months before $3.
+-- Sums below zero can only come from a ledger that has drifted, which verification tells of; nobody else's usage waits
+-- for that. Locks the usage rows it changes, in user order.
+WITH totals AS (
+    SELECT p.user_id, p.month, coalesce(sum(m.completed_runs), 0) AS completed,
+           coalesce(sum(m.failed_runs), 0) AS failed, coalesce(sum(m.cancelled_runs), 0) AS cancelled,
+           coalesce(sum(m.unpriced_runs), 0) AS unpriced, coalesce(sum(m.tokens), 0) AS tokens,
+           billing_usage_amount(greatest(coalesce(sum(m.cost_usd), 0), 0)) AS cost,
+           coalesce(jsonb_object_agg(m.model, billing_usage_amount(m.cost_usd))
+                        FILTER (WHERE m.completed_runs + m.failed_runs + m.cancelled_runs > 0), '{}') AS breakdown
+    FROM unnest($1::uuid[], $2::date[]) AS p (user_id, month)
+    JOIN users u ON u.id = p.user_id
+    LEFT JOIN billing_usage_by_model m ON m.month = p.month AND m.user_id = p.user_id
+    GROUP BY p.user_id, p.month
+)
+INSERT INTO billing_usage AS b (
+    user_id, period_start, period_end, total_runs, failed_runs, cancelled_runs, unpriced_runs, total_tokens,
+    total_cost_usd, total_cost_exact_usd, cost_breakdown, rolled_up_at)
+SELECT t.user_id, t.month, (t.month + interval '1 month')::date, greatest(t.completed, 0), greatest(t.failed, 0),
+       greatest(t.cancelled, 0), greatest(t.unpriced, 0), least(greatest(t.tokens, 0), 9223372036854775807),
+       round(t.cost, 2), t.cost, t.breakdown, now()
+FROM totals t
+ORDER BY t.user_id, t.month
 ON CONFLICT (user_id, period_start) DO UPDATE SET
     period_end = EXCLUDED.period_end, total_runs = EXCLUDED.total_runs, failed_runs = EXCLUDED.failed_runs,
     cancelled_runs = EXCLUDED.cancelled_runs, unpriced_runs = EXCLUDED.unpriced_runs,
     total_tokens = EXCLUDED.total_tokens, total_cost_usd = EXCLUDED.total_cost_usd,
     total_cost_exact_usd = EXCLUDED.total_cost_exact_usd, cost_breakdown = EXCLUDED.cost_breakdown,
     rolled_up_at = EXCLUDED.rolled_up_at
-WHERE (b.rolled_up_at IS NOT NULL OR $3::boolean)
+WHERE (b.rolled_up_at IS NOT NULL OR b.period_start >= $3::date)
   AND (b.period_end, b.total_runs, b.failed_runs, b.cancelled_runs, b.unpriced_runs, b.total_tokens, b.total_cost_usd,
        b.total_cost_exact_usd, b.cost_breakdown)
    IS DISTINCT FROM
       (EXCLUDED.period_end, EXCLUDED.total_runs, EXCLUDED.failed_runs, EXCLUDED.cancelled_runs, EXCLUDED.unpriced_runs,
        EXCLUDED.total_tokens, EXCLUDED.total_cost_usd, EXCLUDED.total_cost_exact_usd, EXCLUDED.cost_breakdown)
+
+-- name: PairsOfMonth
+-- Every user with usage in the month $1, recorded or published.
+SELECT m.user_id FROM billing_usage_by_model m WHERE m.month = $1::date
+UNION
+SELECT b.user_id FROM billing_usage b WHERE b.period_start = $1::date
+
+-- name: AppendDrift
+-- Puts the month $1 right: what its runs say and is not recorded becomes deltas, which the drain then takes like any
+-- other. In one statement, so of one moment, and right whatever is committed meanwhile; two at once would count it
+-- twice, hence LockRollup before.
+INSERT INTO billing_usage_deltas (
+    user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+SELECT d.user_id, $1::date, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens,
+       d.cost_usd
+FROM billing_usage_drift($1::date) d
+
+-- name: MonthsOfUsage
+-- Every month with runs, deleted runs or recorded usage, oldest first. Steps from one to the next by the indexes
+-- idx_agent_runs_created and billing_retired_runs_metered, so that a run stamped 1970 does not make 600 empty months.
+WITH RECURSIVE run_months AS (
+    SELECT billing_usage_month(min(a.created_at)) AS month
+    FROM agent_runs a
+    WHERE a.created_at >= '1970-01-01 00:00:00+00' AND a.created_at < '9999-01-01 00:00:00+00'
+    UNION ALL
+    SELECT (SELECT billing_usage_month(min(a.created_at))
+            FROM agent_runs a
+            WHERE a.created_at >= (r.month + interval '1 month') AT TIME ZONE 'UTC'
+              AND a.created_at < '9999-01-01 00:00:00+00')
+    FROM run_months r
+    WHERE r.month IS NOT NULL
+), retired_months AS (
+    SELECT billing_usage_month(min(coalesce(b.created_at, b.completed_at))) AS month
+    FROM billing_retired_runs b
+    WHERE coalesce(b.created_at, b.completed_at) >= '1970-01-01 00:00:00+00'
+      AND coalesce(b.created_at, b.completed_at) < '9999-01-01 00:00:00+00'
+    UNION ALL
+    SELECT (SELECT billing_usage_month(min(coalesce(b.created_at, b.completed_at)))
+            FROM billing_retired_runs b
+            WHERE coalesce(b.created_at, b.completed_at) >= (r.month + interval '1 month') AT TIME ZONE 'UTC'
+              AND coalesce(b.created_at, b.completed_at) < '9999-01-01 00:00:00+00')
+    FROM retired_months r
+    WHERE r.month IS NOT NULL
+), recorded_months AS (
+    SELECT min(m.month) AS month FROM billing_usage_by_model m
+    UNION ALL
+    SELECT (SELECT min(m.month) FROM billing_usage_by_model m WHERE m.month > r.month)
+    FROM recorded_months r
+    WHERE r.month IS NOT NULL
+)
+SELECT to_char(all_of_them.month, 'YYYY-MM') AS month
+FROM (SELECT month FROM run_months
+      UNION SELECT month FROM retired_months
+      UNION SELECT month FROM recorded_months
+      UNION SELECT d.month FROM billing_usage_deltas d
+      UNION SELECT billing_usage_month(coalesce(a.completed_at, a.started_at)) FROM agent_runs a
+            WHERE a.created_at IS NULL AND a.status IN ('completed', 'failed', 'cancelled')
+      UNION SELECT u.month FROM billing_undated_runs u) all_of_them
+WHERE all_of_them.month IS NOT NULL
+ORDER BY all_of_them.month
+
+-- name: FillState
+-- How far the first fill is: the first month that is complete, or none when all are.
+SELECT CASE WHEN isfinite(filled_from) THEN to_char(filled_from, 'YYYY-MM') END AS filled_from,
+       filled_at IS NOT NULL AS done
+FROM billing_usage_fill
+
+-- name: StampUndatedRuns
+-- Terminal runs of the history that have no date at all belong to the month in which they are first seen.
+INSERT INTO billing_undated_runs (run_id, month)
+SELECT a.id, billing_usage_month(now())
+FROM agent_runs a
+WHERE a.created_at IS NULL AND a.completed_at IS NULL AND a.started_at IS NULL
+  AND a.status IN ('completed', 'failed', 'cancelled')
+ON CONFLICT (run_id) DO NOTHING
+
+-- name: RecordFill
+-- Months from $1 on are complete; $1 NULL: all are.
+UPDATE billing_usage_fill
+SET filled_from = coalesce($1::date, '-infinity'), filled_at = CASE WHEN $1::date IS NULL THEN now() END
+WHERE filled_at IS NULL

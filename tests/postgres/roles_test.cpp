@@ -101,9 +101,12 @@ TEST_F(ServiceRoleTest, RollsUpRunsOfEveryTeam) {
   AddUser(mirror_.database, 1);
   AddRuns(mirror_.database, 1, 4, {{"status", "'completed'"}, {"cost_usd", "0.5"}, {"created_at", "'2026-10-05'"}});
   db::Session session(Connect());
-  EXPECT_EQ(usage::RollupMonth(session, kOctober, usage::ForeignRows::kTakeOver), 1);
+  EXPECT_EQ(usage::Rollup(session, kAsOf), 1);
   EXPECT_EQ(mirror_.database.Value("SELECT total_runs || ' ' || total_cost_usd FROM billing_usage"), "4 2.00");
-  EXPECT_EQ(usage::MonthsWithRuns(session, kAsOf).size(), 1U);
+  EXPECT_EQ(usage::RecomputeMonth(session, kOctober, kAsOf, usage::ForeignRows::kTakeOver), 0);
+  EXPECT_EQ(usage::RestoreOpenMonths(session, kAsOf), 0);
+  EXPECT_EQ(usage::MonthsOfUsage(session).size(), 1U);
+  EXPECT_FALSE(usage::FillNextMonth(session, kAsOf));
 }
 
 TEST_F(ServiceRoleTest, StoresAndAppliesEventsAndRetriesThem) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "billsync/billing/month.h"
@@ -11,18 +12,46 @@
 namespace billsync::usage {
 
 // What to do with rows of billing_usage that billsync did not write: the platform's own history, which may count runs
-// that were purged since.
+// that were purged since. The two open months are always taken over.
 enum class ForeignRows { kKeep, kTakeOver };
 
-// Recomputes billing_usage of one month from its runs, in one transaction. Returns the number of rows that changed; a
-// second call right after returns 0. A run belongs to the month of its created_at in UTC and counts once terminal.
-int64_t RollupMonth(db::Session& session, const billing::Month& month, ForeignRows foreign);
+// Brings billing_usage up to date with every committed change of a run (of one month, if given), in transactions of
+// bounded size. Returns the number of rows of billing_usage that changed; a second call right after returns 0. The cost
+// depends on what changed since the last call, and not on the history. Months that the first fill has not reached wait.
+// Any number of callers may run at once; each change is counted once, whatever crashes when.
+int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only = std::nullopt);
 
-// Every month that can hold usage, oldest first; empty on a database without runs. Months before 2000 and after the
-// next one are left out: a run stamped so is a mistake, and doctor tells of it.
-std::vector<billing::Month> MonthsWithRuns(db::Session& session, Instant now);
+// What Rollup does for one month, but from scratch: recomputes it from its runs, records what differs, and compares
+// every row of billing_usage. Returns the number of rows that changed.
+int64_t RecomputeMonth(db::Session& session, const billing::Month& month, Instant now, ForeignRows foreign);
 
-// The months every rollup keeps fresh and takes over: the one of `now` and the one before.
+// Rewrites the rows of the two open months that somebody else wrote or changed, whether their runs changed or not.
+// Returns the number of rows that changed.
+int64_t RestoreOpenMonths(db::Session& session, Instant now);
+
+// Every month with runs, deleted runs or recorded usage, oldest first. A run belongs to the month of its created_at in
+// UTC; outside of 1970 to 9998 to none.
+std::vector<billing::Month> MonthsOfUsage(db::Session& session);
+
+// The months that are never history: the one of `now` and the one before.
 std::vector<billing::Month> OpenMonths(Instant now);
+
+// The first fill: takes in the months of a history from before billsync counted changes, newest first.
+struct FillState {
+  bool done = false;
+  // The oldest month that is complete; none before the first step and at the end.
+  std::optional<billing::Month> filled_from;
+};
+FillState FirstFill(db::Session& session);
+
+// Takes in the next older month of the history, in a transaction of its own; none when the fill is complete, and
+// nothing is done. May be stopped and resumed anywhere, on any machine, while the platform works.
+std::optional<billing::Month> FillNextMonth(db::Session& session, Instant now);
+
+// Told the months done and to do.
+using FillProgress = std::function<void(int64_t done, int64_t total)>;
+
+// Completes the first fill. Returns the number of months it took in.
+int64_t FillHistory(db::Session& session, const Clock& clock, const FillProgress& progress);
 
 }  // namespace billsync::usage
