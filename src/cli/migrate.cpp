@@ -45,7 +45,12 @@ int Migrate(const Context& context) {
     JsonArray applied, warnings;
     for (const auto& one : report.applied) applied.AddRaw(JsonQuote(one.name));
     for (const auto& warning : report.warnings) warnings.AddRaw(JsonQuote(warning));
-    std::cout << JsonObject().AddRaw("applied", applied.Text()).AddRaw("warnings", warnings.Text()).Add("months_filled", filled).Text() << "\n";
+    std::cout << JsonObject()
+                     .AddRaw("applied", applied.Text())
+                     .AddRaw("warnings", warnings.Text())
+                     .Add("months_filled", filled)
+                     .Text()
+              << "\n";
   } else {
     for (const auto& warning : report.warnings) std::cout << Warn(warning) << "\n";
     if (filled > 0) std::cout << "usage of " << filled << " months of history taken in\n";

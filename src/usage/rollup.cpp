@@ -70,9 +70,10 @@ FillState ReadFillState(db::Transaction& tx) {
 }
 
 // Before the months are listed: what is stamped belongs to one of them.
-void StampUndatedRuns(db::Session& session) {
+void PrepareFill(db::Session& session) {
   db::Transaction tx(session, kLong);
   tx.Exec(sql::kStampUndatedRuns);
+  tx.Exec(sql::kForgetRestoredRuns);
   tx.Commit();
 }
 
@@ -133,7 +134,7 @@ FillState FirstFill(db::Session& session) {
 std::optional<billing::Month> FillNextMonth(db::Session& session, Instant now) {
   const FillState before = FirstFill(session);
   if (before.done) return std::nullopt;
-  if (!before.filled_from) StampUndatedRuns(session);
+  if (!before.filled_from) PrepareFill(session);
   const auto months = MonthsOfUsage(session);
   db::Transaction tx(session, kLong);
   tx.Exec(sql::kLockRollup);

@@ -164,6 +164,14 @@ WHERE a.created_at IS NULL AND a.completed_at IS NULL AND a.started_at IS NULL
   AND a.status IN ('completed', 'failed', 'cancelled')
 ON CONFLICT (run_id) DO NOTHING
 
+-- name: ForgetRestoredRuns
+-- Runs that were deleted and had come back before that was watched would count twice, should they stop being terminal.
+-- What was deleted since is left alone, also if that happens while this waits for it.
+DELETE FROM billing_retired_runs r
+USING agent_runs a
+WHERE a.id = r.run_id AND a.status IN ('completed', 'failed', 'cancelled')
+  AND r.retired_at < (SELECT f.installed_at FROM billing_usage_fill f)
+
 -- name: RecordFill
 -- Months from $1 on are complete; $1 NULL: all are.
 UPDATE billing_usage_fill

@@ -71,8 +71,8 @@ TEST_F(Billing, TwoHundredRunsOfOneAndAQuarterCentsAreTwoDollarsFifty) {
   AddRuns(database_, 1, "2023-10-20T12:00:00Z", "5", "running");
   const auto rollup = Run({"rollup", "--period", "2023-10"});
   EXPECT_EQ(rollup.status, 0) << rollup.err;
-  EXPECT_EQ(rollup.out, "billing_usage: 1 rows changed in 1 months\n");
-  EXPECT_EQ(Run({"rollup", "--period", "2023-10", "--json"}).out, "{\"months\":1,\"rows_changed\":0}\n");
+  EXPECT_EQ(rollup.out, "billing_usage: 1 rows changed\n");
+  EXPECT_EQ(Run({"rollup", "--period", "2023-10", "--json"}).out, "{\"rows_changed\":0,\"months_filled\":0}\n");
 
   const auto csv = Run({"export", "usage", "--period", "2023-10", "--format", "csv", "--output", "-"});
   EXPECT_EQ(csv.status, 0) << csv.err;
@@ -92,7 +92,7 @@ TEST_F(Billing, ARollupOfEverythingTakesEveryMonthWithRuns) {
   AddRuns(database_, 2, "2023-10-31T23:00:00Z", "0.25");
   const auto rollup = Run({"rollup", "--full", "--json"});
   EXPECT_EQ(rollup.status, 0) << rollup.err;
-  EXPECT_EQ(rollup.out, "{\"months\":3,\"rows_changed\":2}\n");
+  EXPECT_EQ(rollup.out, "{\"rows_changed\":2,\"months_filled\":0}\n");
   EXPECT_EQ(database_.Value("SELECT string_agg(to_char(period_start, 'YYYY-MM') || ' ' || total_runs || ' ' || "
                             "total_cost_usd, ', ' ORDER BY period_start) FROM billing_usage"),
             "2023-08 3 1.50, 2023-10 2 0.50");

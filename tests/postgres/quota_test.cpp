@@ -73,6 +73,20 @@ TEST_F(QuotaTest, TakesBackWhatIsCompletedNoMoreAndMovesWhatChangesItsUser) {
   EXPECT_EQ(Used(2), 0) << "never below zero";
 }
 
+TEST_F(QuotaTest, CountsARunOnceThatIsDeletedAndRestored) {
+  AddUser(database_, 1);
+  AddRun(database_, 1, 1, {{"status", "'completed'"}});
+  database_.Run("DELETE FROM agent_runs");
+  EXPECT_EQ(Used(), 1) << "it was used";
+  AddRun(database_, 1, 1, {{"status", "'completed'"}});
+  EXPECT_EQ(Used(), 1);
+  database_.Run("DELETE FROM agent_runs");
+  AddRun(database_, 1, 1, {{"status", "'running'"}});
+  EXPECT_EQ(Used(), 1);
+  database_.Run("UPDATE agent_runs SET status = 'completed'");
+  EXPECT_EQ(Used(), 1);
+}
+
 TEST_F(QuotaTest, DoesNotCountABackDatedRun) {
   AddUser(database_, 1);
   AddRun(database_, 1, 1, {{"status", "'completed'"}, {"completed_at", "now() - interval '40 days'"}});

@@ -107,8 +107,7 @@ TEST_F(UsageTest, DividesMonthsAtMidnightUtcWhateverTheTimeZoneOfTheSession) {
     database_.Run("DELETE FROM billing_usage; DELETE FROM billing_usage_by_model");
     const auto session = database_.Connect();
     for (const char* month : {"2026-09", "2026-10", "2026-11"}) {
-      EXPECT_EQ(
-          usage::RecomputeMonth(*session, billing::Month::Parse(month).value(), kNow, ForeignRows::kKeep), 1)
+      EXPECT_EQ(usage::RecomputeMonth(*session, billing::Month::Parse(month).value(), kNow, ForeignRows::kKeep), 1)
           << zone;
     }
     EXPECT_EQ(database_.Value("SELECT string_agg(period_start || '/' || period_end || ' ' || total_runs, ', ' ORDER BY "
@@ -244,9 +243,10 @@ TEST_F(UsageTest, LeavesAnOldRowOfThePlatformAloneUntilToldToTakeItOver) {
 TEST_F(UsageTest, TakesOverWhatOthersWroteInTheTwoOpenMonths) {
   Runs(1, {{"cost_usd", "1"}});
   Rollup();
-  database_.Run("UPDATE billing_usage SET total_cost_usd = 99; INSERT INTO billing_usage (user_id, period_start, "
-                "period_end, total_runs, total_cost_usd) VALUES ('" +
-                UserId(1) + "', '2026-11-01', '2026-12-01', 500, 75.00)");
+  database_.Run(
+      "UPDATE billing_usage SET total_cost_usd = 99; INSERT INTO billing_usage (user_id, period_start, "
+      "period_end, total_runs, total_cost_usd) VALUES ('" +
+      UserId(1) + "', '2026-11-01', '2026-12-01', 500, 75.00)");
   const auto session = database_.Connect();
   EXPECT_EQ(usage::RestoreOpenMonths(*session, kNow), 2);
   EXPECT_EQ(Usage("total_cost_usd"), "1.00");

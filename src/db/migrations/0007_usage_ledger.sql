@@ -131,13 +131,17 @@ UPDATE billing_retired_runs SET created_at = retired_at WHERE created_at IS NULL
 
 -- ── Triggers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 --
--- All run with their owner's rights: who changes a run need not be able to read or write billing tables.
+-- By row, with conditions that are evaluated before any function is called: a run that is queued or running costs
+-- nothing. A parent's row triggers also fire for statements that name a partition, and are copied to every partition,
+-- those that come later included.
+--
+-- They run with their owner's rights: who changes a run need not be able to read or write billing tables. search_path is
+-- set once a call, in the trigger's own function; what that calls is not set again, which would cost as much as the rest.
 
 -- The month of a terminal run without any date.
 CREATE FUNCTION billing_undated_month(id uuid)
 RETURNS date
 LANGUAGE plpgsql VOLATILE
-SET search_path = public, pg_temp
 AS $$
 DECLARE
     found date;
@@ -149,229 +153,151 @@ END;
 $$;
 COMMENT ON FUNCTION billing_undated_month(uuid) IS 'The month of a terminal run without any date: when it was first seen';
 
--- Moves users.monthly_runs_used by completed runs: for each, the user, the moment it completed and +1 or -1. Only what
--- lies in the user's current period counts; never below 0, because the platform may have set the counter.
+-- As in 0002, without a search_path of its own.
+CREATE OR REPLACE FUNCTION billing_quota_period_start(for_user uuid, quota_reset_date date, created_at timestamptz)
+RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    stored record;
+    ends date := CASE WHEN isfinite(quota_reset_date) THEN quota_reset_date END;
+    anchor int;
+    today date;
+    starts date;
+BEGIN
+    SELECT q.anchor_day, q.period_start INTO stored FROM billing_quota_anchors q WHERE q.user_id = for_user;
+    -- A date that somebody moved to before the last reset makes the stored start meaningless.
+    IF stored.period_start < coalesce(ends, 'infinity') THEN
+        starts := stored.period_start;
+    ELSE
+        anchor := billing_anchor_day(stored.anchor_day, ends, created_at);
+        today := (now() AT TIME ZONE 'UTC')::date;
+        starts := billing_anchor_on_or_before(anchor, today);
+        IF ends <= today THEN
+            ends := ends - 1;
+            starts := billing_anchor_on_or_before(anchor, ends);
+        END IF;
+    END IF;
+    RETURN starts::timestamp AT TIME ZONE 'UTC';
+END;
+$$;
+
+-- users.monthly_runs_used by one completed run (+1) or one that is completed no more (-1), if its moment lies in the
+-- user's current period; never below 0, because the platform may have set the counter.
 --
 -- The period's start is asked for inside the UPDATE: if a reset holds the user's row, this waits, and PostgreSQL then
--- evaluates it again, on the new period. Several users are locked in the order of their ids first, so that two such
--- statements never wait for each other crosswise.
-CREATE FUNCTION billing_count_runs(users_ids uuid[], moments timestamptz[], signs int[])
+-- evaluates the condition again, on the new period.
+CREATE FUNCTION billing_count_run(for_user uuid, moment timestamptz, change int)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = public, pg_temp
 AS $$
 BEGIN
-    IF cardinality(users_ids) > 1 THEN
-        PERFORM FROM users u WHERE u.id = ANY (users_ids) ORDER BY u.id FOR NO KEY UPDATE;
-    END IF;
     UPDATE users u
-    SET monthly_runs_used = greatest(coalesce(u.monthly_runs_used, 0) + (
-            SELECT coalesce(sum(c.sign), 0)
-            FROM (SELECT billing_quota_period_start(u.id, u.quota_reset_date, u.created_at) AS start OFFSET 0) period
-            JOIN unnest(n.moments, n.signs) AS c (moment, sign) ON c.moment >= period.start), 0)
-    FROM (SELECT c.user_id, array_agg(c.moment) AS moments, array_agg(c.sign) AS signs
-          FROM unnest(users_ids, moments, signs) AS c (user_id, moment, sign)
-          GROUP BY c.user_id) n
-    WHERE u.id = n.user_id;
+    SET monthly_runs_used = greatest(coalesce(u.monthly_runs_used, 0) + change, 0)
+    WHERE u.id = for_user
+      AND moment >= billing_quota_period_start(u.id, u.quota_reset_date, u.created_at);
 END;
 $$;
-COMMENT ON FUNCTION billing_count_runs(uuid[], timestamptz[], int[]) IS
-    'Moves users.monthly_runs_used by completed runs of the current period';
+COMMENT ON FUNCTION billing_count_run(uuid, timestamptz, int) IS
+    'Moves users.monthly_runs_used by one run of the current period';
 
--- Appends one run: sign 1 for what it now counts for, -1 for what it counted for until now.
-CREATE FUNCTION billing_note_run(
-    sign int, run_id uuid, user_id uuid, moment timestamptz, status run_status, model_used text, tokens bigint,
-    cost_usd numeric)
+-- A run becomes terminal under an id that was deleted before (a restore, a move between partitions): the deleted one
+-- counts no more. Its delta is appended already, see below.
+CREATE FUNCTION billing_forget_retired(id uuid)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = public, pg_temp
 AS $$
 DECLARE
-    month date := CASE WHEN moment IS NULL THEN billing_undated_month(run_id) ELSE billing_usage_month(moment) END;
+    retired record;
 BEGIN
-    IF month IS NULL THEN
-        RETURN;
+    DELETE FROM billing_retired_runs r WHERE r.run_id = id RETURNING r.* INTO retired;
+    IF retired.status = 'completed' THEN
+        PERFORM billing_count_run(retired.user_id, coalesce(retired.completed_at, retired.created_at), -1);
     END IF;
-    INSERT INTO billing_usage_deltas (
-        run_id, user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
-    VALUES (
-        run_id, user_id, month, billing_usage_model(model_used),
-        CASE WHEN status = 'completed' THEN sign ELSE 0 END, CASE WHEN status = 'failed' THEN sign ELSE 0 END,
-        CASE WHEN status = 'cancelled' THEN sign ELSE 0 END,
-        CASE WHEN billing_usage_cost(cost_usd) IS NULL THEN sign ELSE 0 END,
-        sign * tokens::numeric, sign * coalesce(billing_usage_cost(cost_usd), 0));
 END;
 $$;
-COMMENT ON FUNCTION billing_note_run(int, uuid, uuid, timestamptz, run_status, text, bigint, numeric) IS
-    'Appends the delta of one terminal run';
+COMMENT ON FUNCTION billing_forget_retired(uuid) IS 'Un-meters a deleted run that has come back';
 
--- Runs that come back under an id that was deleted before (a restore, a move between partitions) are taken out of the
--- deleted ones, before they count as what they are now. Returns those of them that were completed, for the quota.
-CREATE FUNCTION billing_take_back_retired(ids uuid[], OUT user_ids uuid[], OUT moments timestamptz[])
-LANGUAGE sql VOLATILE
-SET search_path = public, pg_temp
-AS $$
-    WITH back AS (
-        DELETE FROM billing_retired_runs
-        WHERE run_id = ANY (ids)
-        RETURNING run_id, user_id, coalesce(created_at, completed_at) AS moment, completed_at, status, model_used,
-                  billing_usage_tokens(tokens_total, tokens_prompt, tokens_completion) AS tokens, cost_usd
-    ), noted AS (
-        SELECT billing_note_run(-1, run_id, user_id, moment, status, model_used, tokens, cost_usd) FROM back
-    )
-    SELECT array_agg(b.user_id) FILTER (WHERE b.status = 'completed'),
-           array_agg(coalesce(b.completed_at, b.moment)) FILTER (WHERE b.status = 'completed')
-    FROM back b, (SELECT count(*) FROM noted) all_of_them;
-$$;
-COMMENT ON FUNCTION billing_take_back_retired(uuid[]) IS 'Un-meters deleted runs that have come back';
-
--- INSERT and COPY, by statement: a bulk load pays once. The common case, a queued run, is the first query and no more.
--- LATERAL with LIMIT makes it one look-up by key a row, whatever the planner believes of the tables' sizes.
-CREATE FUNCTION billing_meter_inserted_runs()
+-- INSERT of a terminal run, and UPDATE of one that was or becomes terminal: takes away what the run counted for until
+-- now and adds what it counts for from now on, for usage and for the quota.
+CREATE FUNCTION billing_meter_run()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = public, pg_temp
 AS $$
 DECLARE
-    terminal boolean;
-    came_back uuid[];
-    user_ids uuid[];
-    moments timestamptz[];
-    left_ids uuid[];
-    left_moments timestamptz[];
+    counted boolean := TG_OP = 'UPDATE' AND OLD.status IN ('completed', 'failed', 'cancelled');
+    was_completed boolean := TG_OP = 'UPDATE' AND OLD.status = 'completed';
+    of_month date;
+    appended int;
 BEGIN
-    SELECT bool_or(i.status IN ('completed', 'failed', 'cancelled')),
-           array_agg(r.run_id) FILTER (WHERE r.run_id IS NOT NULL)
-    INTO terminal, came_back
-    FROM inserted i
-    LEFT JOIN LATERAL (SELECT b.run_id FROM billing_retired_runs b WHERE b.run_id = i.id LIMIT 1) r ON true;
-
-    IF came_back IS NOT NULL THEN
-        SELECT t.user_ids, t.moments INTO left_ids, left_moments FROM billing_take_back_retired(came_back) t;
-    END IF;
-    IF terminal THEN
+    IF counted THEN
+        of_month := billing_usage_month(coalesce(OLD.created_at, OLD.completed_at, OLD.started_at));
+        IF of_month IS NULL AND coalesce(OLD.created_at, OLD.completed_at, OLD.started_at) IS NULL THEN
+            of_month := billing_undated_month(OLD.id);
+        END IF;
         INSERT INTO billing_usage_deltas (
             run_id, user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
-        SELECT i.id, i.user_id, m.month, billing_usage_model(i.model_used),
-               (i.status = 'completed')::int, (i.status = 'failed')::int, (i.status = 'cancelled')::int,
-               (billing_usage_cost(i.cost_usd) IS NULL)::int,
-               billing_usage_tokens(i.tokens_total, i.tokens_prompt, i.tokens_completion),
-               coalesce(billing_usage_cost(i.cost_usd), 0)
-        FROM inserted i
-        CROSS JOIN LATERAL (
-            SELECT CASE WHEN coalesce(i.created_at, i.completed_at, i.started_at) IS NULL
-                        THEN billing_undated_month(i.id)
-                        ELSE billing_usage_month(coalesce(i.created_at, i.completed_at, i.started_at)) END AS month
-            OFFSET 0) m
-        WHERE i.status IN ('completed', 'failed', 'cancelled') AND m.month IS NOT NULL;
+        SELECT OLD.id, OLD.user_id, of_month, billing_usage_model(OLD.model_used),
+               -(OLD.status = 'completed')::int, -(OLD.status = 'failed')::int, -(OLD.status = 'cancelled')::int,
+               -(billing_usage_cost(OLD.cost_usd) IS NULL)::int,
+               -billing_usage_tokens(OLD.tokens_total, OLD.tokens_prompt, OLD.tokens_completion),
+               -coalesce(billing_usage_cost(OLD.cost_usd), 0)
+        WHERE of_month IS NOT NULL;
+    END IF;
 
-        SELECT array_agg(i.user_id), array_agg(coalesce(i.completed_at, i.created_at, now()))
-        INTO user_ids, moments
-        FROM inserted i
-        WHERE i.status = 'completed';
-    END IF;
-    IF user_ids IS NOT NULL OR left_ids IS NOT NULL THEN
-        PERFORM billing_count_runs(
-            coalesce(user_ids, '{}') || coalesce(left_ids, '{}'),
-            coalesce(moments, '{}') || coalesce(left_moments, '{}'),
-            array_fill(1, ARRAY[coalesce(cardinality(user_ids), 0)])
-            || array_fill(-1, ARRAY[coalesce(cardinality(left_ids), 0)]));
-    END IF;
-    RETURN NULL;
-END;
-$$;
-COMMENT ON FUNCTION billing_meter_inserted_runs() IS 'Meters runs that are inserted, by statement';
-
--- The same by row, for a partitioned table: PostgreSQL fires a parent's statement triggers only for statements that name
--- the parent, and copies its row triggers to every partition, also to those that come later.
-CREATE FUNCTION billing_meter_inserted_run()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = public, pg_temp
-AS $$
-DECLARE
-    back record;
-BEGIN
-    IF EXISTS (SELECT FROM billing_retired_runs r WHERE r.run_id = NEW.id) THEN
-        SELECT t.user_ids, t.moments INTO back FROM billing_take_back_retired(ARRAY[NEW.id]) t;
-        PERFORM billing_count_runs(back.user_ids, back.moments, ARRAY[-1]) WHERE back.user_ids IS NOT NULL;
-    END IF;
     IF NEW.status IN ('completed', 'failed', 'cancelled') THEN
-        PERFORM billing_note_run(
-            1, NEW.id, NEW.user_id, coalesce(NEW.created_at, NEW.completed_at, NEW.started_at), NEW.status,
-            NEW.model_used, billing_usage_tokens(NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion),
-            NEW.cost_usd);
+        of_month := billing_usage_month(coalesce(NEW.created_at, NEW.completed_at, NEW.started_at));
+        IF of_month IS NULL AND coalesce(NEW.created_at, NEW.completed_at, NEW.started_at) IS NULL THEN
+            of_month := billing_undated_month(NEW.id);
+        END IF;
+        INSERT INTO billing_usage_deltas (
+            run_id, user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+        SELECT NEW.id, NEW.user_id, of_month, billing_usage_model(NEW.model_used),
+               (NEW.status = 'completed')::int, (NEW.status = 'failed')::int, (NEW.status = 'cancelled')::int,
+               (billing_usage_cost(NEW.cost_usd) IS NULL)::int,
+               billing_usage_tokens(NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion)::numeric,
+               coalesce(billing_usage_cost(NEW.cost_usd), 0)
+        WHERE of_month IS NOT NULL
+        UNION ALL
+        SELECT r.run_id, r.user_id, billing_usage_month(coalesce(r.created_at, r.completed_at)),
+               billing_usage_model(r.model_used),
+               -(r.status = 'completed')::int, -(r.status = 'failed')::int, -(r.status = 'cancelled')::int,
+               -(billing_usage_cost(r.cost_usd) IS NULL)::int,
+               -billing_usage_tokens(r.tokens_total, r.tokens_prompt, r.tokens_completion),
+               -coalesce(billing_usage_cost(r.cost_usd), 0)
+        FROM billing_retired_runs r
+        WHERE r.run_id = NEW.id AND billing_usage_month(coalesce(r.created_at, r.completed_at)) IS NOT NULL
+          AND NOT (counted AND OLD.id = NEW.id);
+        GET DIAGNOSTICS appended = ROW_COUNT;
+        IF appended > (of_month IS NOT NULL)::int THEN
+            PERFORM billing_forget_retired(NEW.id);
+        END IF;
+    END IF;
+
+    IF was_completed AND NEW.status = 'completed' AND OLD.user_id = NEW.user_id
+       AND OLD.completed_at IS NOT DISTINCT FROM NEW.completed_at THEN
+        RETURN NULL;
+    END IF;
+    IF was_completed THEN
+        PERFORM billing_count_run(OLD.user_id, coalesce(OLD.completed_at, OLD.created_at, now()), -1);
     END IF;
     IF NEW.status = 'completed' THEN
-        PERFORM billing_count_runs(
-            ARRAY[NEW.user_id], ARRAY[coalesce(NEW.completed_at, NEW.created_at, now())], ARRAY[1]);
+        UPDATE users u
+        SET monthly_runs_used = coalesce(u.monthly_runs_used, 0) + 1
+        WHERE u.id = NEW.user_id
+          AND coalesce(NEW.completed_at, NEW.created_at, now())
+              >= billing_quota_period_start(u.id, u.quota_reset_date, u.created_at);
     END IF;
     RETURN NULL;
 END;
 $$;
-COMMENT ON FUNCTION billing_meter_inserted_run() IS 'Meters a run that is inserted into a partitioned table';
+COMMENT ON FUNCTION billing_meter_run() IS 'Meters runs: usage into billing_usage_deltas, quota into users.monthly_runs_used';
 
--- UPDATE, by row: takes away what the run counted for and adds what it counts for now. The trigger's condition, which is
--- evaluated before any function is called, lets nothing through that changes neither.
-CREATE FUNCTION billing_meter_updated_run()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = public, pg_temp
-AS $$
-BEGIN
-    IF OLD.status IN ('completed', 'failed', 'cancelled') THEN
-        PERFORM billing_note_run(
-            -1, OLD.id, OLD.user_id, coalesce(OLD.created_at, OLD.completed_at, OLD.started_at), OLD.status,
-            OLD.model_used, billing_usage_tokens(OLD.tokens_total, OLD.tokens_prompt, OLD.tokens_completion),
-            OLD.cost_usd);
-    END IF;
-    IF NEW.id <> OLD.id THEN
-        PERFORM billing_take_back_retired(ARRAY[NEW.id]);
-    END IF;
-    IF NEW.status IN ('completed', 'failed', 'cancelled') THEN
-        PERFORM billing_note_run(
-            1, NEW.id, NEW.user_id, coalesce(NEW.created_at, NEW.completed_at, NEW.started_at), NEW.status,
-            NEW.model_used, billing_usage_tokens(NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion),
-            NEW.cost_usd);
-    END IF;
-    RETURN NULL;
-END;
-$$;
-COMMENT ON FUNCTION billing_meter_updated_run() IS 'Meters what an update changes of a run';
-
--- DELETE and TRUNCATE: what was metered stays metered; the run moves to billing_retired_runs, so that a recomputation
--- still finds it. As in 0002, and one without any date keeps the month it was first seen in.
-CREATE OR REPLACE FUNCTION billing_retire_runs()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = public, pg_temp
-SET row_security = off
-AS $$
-BEGIN
-    EXECUTE format($sql$
-        INSERT INTO billing_retired_runs (
-            run_id, user_id, created_at, completed_at, status, model_used,
-            tokens_total, tokens_prompt, tokens_completion, cost_usd)
-        SELECT id, user_id,
-               coalesce(created_at, completed_at, started_at, billing_undated_month(id)::timestamp AT TIME ZONE 'UTC'),
-               completed_at, status, model_used, tokens_total, tokens_prompt, tokens_completion, cost_usd
-        FROM %s
-        WHERE status IN ('completed', 'failed', 'cancelled')
-        ON CONFLICT (run_id) DO UPDATE SET
-            user_id = EXCLUDED.user_id, created_at = EXCLUDED.created_at, completed_at = EXCLUDED.completed_at,
-            status = EXCLUDED.status, model_used = EXCLUDED.model_used, tokens_total = EXCLUDED.tokens_total,
-            tokens_prompt = EXCLUDED.tokens_prompt, tokens_completion = EXCLUDED.tokens_completion,
-            cost_usd = EXCLUDED.cost_usd, retired_at = now()
-        $sql$, CASE TG_OP WHEN 'TRUNCATE' THEN format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME) ELSE 'gone' END);
-    RETURN NULL;
-END;
-$$;
-
--- The same by row, for a partitioned table.
+-- DELETE: what was metered stays metered; the run moves to billing_retired_runs, so that a recomputation still finds it.
+-- One without any date keeps the month it was first seen in. By row, so that a run that is deleted and inserted by one
+-- statement, or moved to another partition, is retired before it comes back.
 CREATE FUNCTION billing_retire_run()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -395,75 +321,81 @@ BEGIN
     RETURN NULL;
 END;
 $$;
-COMMENT ON FUNCTION billing_retire_run() IS 'Keeps what billing needs of a run deleted from a partitioned table';
+COMMENT ON FUNCTION billing_retire_run() IS 'Keeps what billing needs of a deleted agent run';
 
--- Puts the triggers on agent_runs that fit what it is, an ordinary or a partitioned table. To be called again by the
--- owner after agent_runs was replaced by another table, and after a partition was added, for its TRUNCATE.
+-- TRUNCATE, of the table or of one partition: the same for all its runs.
+CREATE FUNCTION billing_retire_truncated_runs()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = public, pg_temp
+SET row_security = off
+AS $$
+BEGIN
+    EXECUTE format($sql$
+        INSERT INTO billing_retired_runs (
+            run_id, user_id, created_at, completed_at, status, model_used,
+            tokens_total, tokens_prompt, tokens_completion, cost_usd)
+        SELECT id, user_id,
+               coalesce(created_at, completed_at, started_at, billing_undated_month(id)::timestamp AT TIME ZONE 'UTC'),
+               completed_at, status, model_used, tokens_total, tokens_prompt, tokens_completion, cost_usd
+        FROM %I.%I
+        WHERE status IN ('completed', 'failed', 'cancelled')
+        ON CONFLICT (run_id) DO UPDATE SET
+            user_id = EXCLUDED.user_id, created_at = EXCLUDED.created_at, completed_at = EXCLUDED.completed_at,
+            status = EXCLUDED.status, model_used = EXCLUDED.model_used, tokens_total = EXCLUDED.tokens_total,
+            tokens_prompt = EXCLUDED.tokens_prompt, tokens_completion = EXCLUDED.tokens_completion,
+            cost_usd = EXCLUDED.cost_usd, retired_at = now()
+        $sql$, TG_TABLE_SCHEMA, TG_TABLE_NAME);
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION billing_retire_truncated_runs() IS 'Keeps what billing needs of truncated agent runs';
+
+-- Puts the triggers on agent_runs. To be called again by the owner after agent_runs was replaced by another table, and
+-- after a partition was added, for its TRUNCATE; all else is copied to new partitions by PostgreSQL.
 CREATE FUNCTION billing_install_metering()
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = public, pg_temp
 AS $$
 DECLARE
-    partitioned boolean;
     partition regclass;
 BEGIN
-    SELECT c.relkind = 'p' INTO STRICT partitioned FROM pg_class c WHERE c.oid = 'public.agent_runs'::regclass;
-
-    IF partitioned THEN
-        CREATE OR REPLACE TRIGGER agent_runs_increment_usage
-            AFTER INSERT ON agent_runs
-            FOR EACH ROW
-            EXECUTE FUNCTION billing_meter_inserted_run();
-        CREATE OR REPLACE TRIGGER agent_runs_retire
-            AFTER DELETE ON agent_runs
-            FOR EACH ROW
-            WHEN (OLD.status IN ('completed', 'failed', 'cancelled'))
-            EXECUTE FUNCTION billing_retire_run();
-    ELSE
-        -- Under the platform's own name: it takes the place of the trigger that counted inserted runs for the quota.
-        CREATE OR REPLACE TRIGGER agent_runs_increment_usage
-            AFTER INSERT ON agent_runs
-            REFERENCING NEW TABLE AS inserted
-            FOR EACH STATEMENT
-            EXECUTE FUNCTION billing_meter_inserted_runs();
-        CREATE OR REPLACE TRIGGER agent_runs_retire
-            AFTER DELETE ON agent_runs
-            REFERENCING OLD TABLE AS gone
-            FOR EACH STATEMENT
-            EXECUTE FUNCTION billing_retire_runs();
-    END IF;
-
-    CREATE OR REPLACE TRIGGER agent_runs_meter_update
+    -- Under the platform's own name: it takes the place of the trigger that counted inserted runs for the quota.
+    CREATE OR REPLACE TRIGGER agent_runs_increment_usage
+        AFTER INSERT ON agent_runs
+        FOR EACH ROW
+        WHEN (NEW.status IN ('completed', 'failed', 'cancelled'))
+        EXECUTE FUNCTION billing_meter_run();
+    CREATE OR REPLACE TRIGGER agent_runs_recount_usage
         AFTER UPDATE ON agent_runs
         FOR EACH ROW
-        WHEN ((OLD.status IN ('completed', 'failed', 'cancelled') OR NEW.status IN ('completed', 'failed', 'cancelled')
-               OR OLD.id <> NEW.id)
+        WHEN ((OLD.status IN ('completed', 'failed', 'cancelled') OR NEW.status IN ('completed', 'failed', 'cancelled'))
               AND (OLD.status, OLD.user_id, OLD.created_at, OLD.completed_at, OLD.started_at, OLD.model_used,
                    OLD.cost_usd, OLD.tokens_total, OLD.tokens_prompt, OLD.tokens_completion, OLD.id)
                   IS DISTINCT FROM
                   (NEW.status, NEW.user_id, NEW.created_at, NEW.completed_at, NEW.started_at, NEW.model_used,
                    NEW.cost_usd, NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion, NEW.id))
-        EXECUTE FUNCTION billing_meter_updated_run();
-    CREATE OR REPLACE TRIGGER agent_runs_recount_usage
-        AFTER UPDATE ON agent_runs
+        EXECUTE FUNCTION billing_meter_run();
+
+    CREATE OR REPLACE TRIGGER agent_runs_retire
+        AFTER DELETE ON agent_runs
         FOR EACH ROW
-        WHEN ((OLD.status = 'completed' OR NEW.status = 'completed')
-              AND (OLD.status, OLD.user_id, OLD.completed_at)
-                  IS DISTINCT FROM (NEW.status, NEW.user_id, NEW.completed_at))
-        EXECUTE FUNCTION increment_user_runs();
+        WHEN (OLD.status IN ('completed', 'failed', 'cancelled'))
+        EXECUTE FUNCTION billing_retire_run();
 
     FOR partition IN SELECT t.relid FROM pg_partition_tree('public.agent_runs') t
                      UNION SELECT 'public.agent_runs'::regclass LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER agent_runs_retire_all BEFORE TRUNCATE ON %s'
-                       ' FOR EACH STATEMENT EXECUTE FUNCTION billing_retire_runs()', partition);
+                       ' FOR EACH STATEMENT EXECUTE FUNCTION billing_retire_truncated_runs()', partition);
     END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION billing_install_metering() IS 'Puts the triggers that meter and retire runs on agent_runs';
 
 COMMENT ON FUNCTION increment_user_runs() IS
-    'Keeps users.monthly_runs_used on updates of agent_runs; inserts are counted by billing_meter_inserted_runs()';
+    'Not used any more: billing_meter_run() keeps users.monthly_runs_used';
 
 -- ── Recomputation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -471,7 +403,7 @@ COMMENT ON FUNCTION increment_user_runs() IS
 -- well. Every change of a run and its delta are committed together, so the difference does not move while others write:
 -- it can be taken at any moment, and put right by appending it as deltas. The first fill is this, against nothing.
 --
--- A run that is both live and retired counts as it is now. Index idx_agent_runs_created. The planner puts the query in
+-- A deleted run counts until its id becomes a terminal run again. Index idx_agent_runs_created. The planner puts the query in
 -- place of the call.
 CREATE FUNCTION billing_usage_drift(of_month date)
 RETURNS TABLE (user_id uuid, model text, completed_runs bigint, failed_runs bigint, cancelled_runs bigint,
@@ -497,7 +429,8 @@ AS $$
         FROM billing_retired_runs r
         WHERE coalesce(r.created_at, r.completed_at) >= of_month::timestamp AT TIME ZONE 'UTC'
           AND coalesce(r.created_at, r.completed_at) < (of_month + interval '1 month') AT TIME ZONE 'UTC'
-          AND NOT EXISTS (SELECT FROM agent_runs back WHERE back.id = r.run_id)
+          AND NOT EXISTS (SELECT FROM agent_runs back
+                          WHERE back.id = r.run_id AND back.status IN ('completed', 'failed', 'cancelled'))
     ), computed AS (
         SELECT m.user_id, billing_usage_model(m.model_used) AS model,
                count(*) FILTER (WHERE m.status = 'completed') AS completed_runs,
@@ -551,6 +484,7 @@ DO $$ BEGIN PERFORM billing_revoke_outsiders(); END; $$;
 -- those that come later wait a moment, and find the triggers.
 LOCK TABLE agent_runs IN SHARE ROW EXCLUSIVE MODE;
 DO $$ BEGIN PERFORM billing_install_metering(); END; $$;
+DROP FUNCTION billing_retire_runs();
 
 INSERT INTO billing_usage_fill (filled_from, filled_at)
 SELECT CASE WHEN history THEN 'infinity' ELSE '-infinity' END::date, CASE WHEN NOT history THEN now() END
