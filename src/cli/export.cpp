@@ -60,11 +60,11 @@ int Export(const Context& context, const ExportOptions& options) {
 }  // namespace
 
 void AddExport(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("export", "finance's files with a manifest: usage, invoices");
+  auto* command = app.add_subcommand("export", "finance's files with a manifest: usage, invoices, adjustments");
   const auto options = std::make_shared<ExportOptions>();
-  command->add_option("REPORT", options->reports, "usage, invoices, or both from one snapshot")
+  command->add_option("REPORT", options->reports, "usage, invoices, adjustments: one or several, from one snapshot")
       ->required()
-      ->check(CLI::IsMember({"usage", "invoices"}));
+      ->check(CLI::IsMember({"usage", "invoices", "adjustments"}));
   command->add_option("--period", options->period, "the month, YYYY-MM; without it the current one (UTC)");
   command->add_option("--format", options->format, "csv")->check(CLI::IsMember({"csv"}))->capture_default_str();
   command->add_option("--output", options->output, "a directory, or - for standard output")->capture_default_str();

@@ -23,6 +23,26 @@ constexpr std::array kUsageColumns = {
     Column{"cost_breakdown", Cell::kText},
 };
 
+constexpr std::array kAdjustmentColumns = {
+    Column{"period", Cell::kText},
+    Column{"adjustment", Cell::kNumber},
+    Column{"kind", Cell::kText},
+    Column{"origin_period", Cell::kText},
+    Column{"user_id", Cell::kText},
+    Column{"email", Cell::kText},
+    Column{"total_runs", Cell::kNumber},
+    Column{"failed_runs", Cell::kNumber},
+    Column{"cancelled_runs", Cell::kNumber},
+    Column{"unpriced_runs", Cell::kNumber},
+    Column{"total_tokens", Cell::kNumber},
+    Column{"amount_usd", Cell::kNumber},
+    Column{"amount_exact_usd", Cell::kNumber},
+    Column{"cost_breakdown", Cell::kText},
+    Column{"reason", Cell::kText},
+    Column{"booked_by", Cell::kText},
+    Column{"booked_at", Cell::kText},
+};
+
 constexpr std::array kInvoiceColumns = {
     Column{"invoice", Cell::kText},
     Column{"number", Cell::kText},
@@ -55,8 +75,13 @@ constexpr std::array<std::string_view, 8> kInvoiceTotals = {
     "amount_minor",        "amount_paid_minor",     "amount_usd",         "amount_paid_usd", "amount_credited_minor",
     "amount_credited_usd", "amount_refunded_minor", "amount_refunded_usd"};
 
+constexpr std::array<std::string_view, 4> kAdjustmentTotals = {"total_runs", "total_tokens", "amount_usd",
+                                                               "amount_exact_usd"};
+
 constexpr ReportShape kUsageShape{kUsageColumns, &sql::kDeclareUsage, &sql::kTotalsUsage, kUsageTotals};
 constexpr ReportShape kInvoiceShape{kInvoiceColumns, &sql::kDeclareInvoices, &sql::kTotalsInvoices, kInvoiceTotals};
+constexpr ReportShape kAdjustmentShape{kAdjustmentColumns, &sql::kDeclareAdjustments, &sql::kTotalsAdjustments,
+                                       kAdjustmentTotals};
 
 }  // namespace
 
@@ -66,12 +91,14 @@ std::string_view Name(Report report) {
       return "usage";
     case Report::kInvoices:
       return "invoices";
+    case Report::kAdjustments:
+      return "adjustments";
   }
   return "";
 }
 
 std::optional<Report> ParseReport(std::string_view name) {
-  for (const Report report : {Report::kUsage, Report::kInvoices}) {
+  for (const Report report : {Report::kUsage, Report::kInvoices, Report::kAdjustments}) {
     if (name == Name(report)) return report;
   }
   return std::nullopt;
@@ -83,6 +110,8 @@ const ReportShape& ShapeOf(Report report) {
       return kUsageShape;
     case Report::kInvoices:
       return kInvoiceShape;
+    case Report::kAdjustments:
+      return kAdjustmentShape;
   }
   return kUsageShape;
 }

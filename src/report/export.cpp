@@ -65,6 +65,7 @@ class Snapshot {
   Snapshot(db::Session& session, const billing::Month& period)
       : tx_(session, {.read_only = true, .snapshot = true, .statement_timeout = std::chrono::hours(1)}),
         manifest_{.period = period,
+                  .period_state = tx_.Exec(sql::kPeriodState, db::Params::Of(period.Start())).Only().Text("state"),
                   .as_of = tx_.Exec(sql::kSnapshotMoment).Only().At("as_of"),
                   .schema_version = db::SchemaVersion(),
                   .program_version = ProgramVersion(),

@@ -1,20 +1,54 @@
 -- name: DeclareUsage
--- Rows of the usage report for the month that begins at $1 (both ends are passed to every report), by user id, which
--- makes the order total. Index billing_usage_period, users by key.
+-- Rows of the usage report for the month that begins at $1 (both ends are passed to every report), by user id and day,
+-- which makes the order total. Of a closed month users are shown as they were when it was closed. Index
+-- billing_usage_period, users and billing_closed_users by key.
 DECLARE report_rows NO SCROLL CURSOR FOR
-SELECT to_char(b.period_start, 'YYYY-MM') AS period, b.user_id, u.email, u.full_name, u.plan_tier,
+SELECT to_char(b.period_start, 'YYYY-MM') AS period, b.user_id,
+       CASE WHEN c.user_id IS NULL THEN u.email ELSE c.email END AS email,
+       CASE WHEN c.user_id IS NULL THEN u.full_name ELSE c.full_name END AS full_name,
+       CASE WHEN c.user_id IS NULL THEN u.plan_tier::text ELSE c.plan_tier END AS plan_tier,
        b.total_runs, b.failed_runs, b.cancelled_runs, b.unpriced_runs, b.total_tokens,
-       b.total_cost_usd, b.total_cost_exact_usd::numeric(30, 6) AS total_cost_exact_usd, b.cost_breakdown
-FROM billing_usage b JOIN users u ON u.id = b.user_id
+       b.total_cost_usd::numeric(30, 2) AS total_cost_usd,
+       b.total_cost_exact_usd::numeric(30, 6) AS total_cost_exact_usd, b.cost_breakdown
+FROM billing_usage b
+JOIN users u ON u.id = b.user_id
+LEFT JOIN billing_closed_users c ON c.period_start = $1::timestamptz::date AND c.user_id = b.user_id
 WHERE b.period_start >= $1::timestamptz::date AND b.period_start < $2::timestamptz::date
-ORDER BY b.user_id
+ORDER BY b.user_id, b.period_start
 
 -- name: TotalsUsage
 SELECT 'USD' AS currency, count(*) AS rows, coalesce(sum(total_runs), 0)::text AS total_runs,
        coalesce(sum(total_tokens), 0)::text AS total_tokens,
-       coalesce(sum(total_cost_usd), 0)::numeric(20, 2)::text AS total_cost_usd,
+       coalesce(sum(total_cost_usd), 0)::numeric(30, 2)::text AS total_cost_usd,
        coalesce(sum(total_cost_exact_usd), 0)::numeric(30, 6)::text AS total_cost_exact_usd
 FROM billing_usage WHERE period_start >= $1::timestamptz::date AND period_start < $2::timestamptz::date
+
+-- name: DeclareAdjustments
+-- Corrections of closed months that were booked in the month that begins at $1, in the order they were booked. Index
+-- billing_adjustments_booked.
+DECLARE report_rows NO SCROLL CURSOR FOR
+SELECT to_char(a.booked_period, 'YYYY-MM') AS period, a.id AS adjustment, a.kind,
+       to_char(a.origin_period, 'YYYY-MM') AS origin_period, a.user_id, a.email,
+       a.total_runs, a.failed_runs, a.cancelled_runs, a.unpriced_runs, a.total_tokens,
+       a.amount_usd::numeric(30, 2) AS amount_usd, a.amount_exact_usd::numeric(30, 6) AS amount_exact_usd,
+       a.cost_breakdown, a.reason, a.booked_by,
+       to_char(a.booked_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS booked_at
+FROM billing_adjustments a
+WHERE a.booked_period >= $1::timestamptz::date AND a.booked_period < $2::timestamptz::date
+ORDER BY a.id
+
+-- name: TotalsAdjustments
+SELECT 'USD' AS currency, count(*) AS rows, coalesce(sum(total_runs), 0)::text AS total_runs,
+       coalesce(sum(total_tokens), 0)::text AS total_tokens,
+       coalesce(sum(amount_usd), 0)::numeric(30, 2)::text AS amount_usd,
+       coalesce(sum(amount_exact_usd), 0)::numeric(30, 6)::text AS amount_exact_usd
+FROM billing_adjustments
+WHERE booked_period >= $1::timestamptz::date AND booked_period < $2::timestamptz::date
+
+-- name: PeriodState
+SELECT CASE WHEN EXISTS (SELECT FROM billing_periods
+                         WHERE period_start = $1::timestamptz::date AND closed_at IS NOT NULL)
+            THEN 'closed' ELSE 'open' END AS state
 
 -- name: DeclareInvoices
 -- Invoices Stripe created in the month, oldest first. Rows from before billsync have neither issued_at nor currency: they

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rollup_steps.h"
 #include "usage/rollup_sql.h"
 
 namespace billsync::usage {
@@ -43,6 +44,10 @@ Drained DrainDeltas(db::Transaction& tx, int64_t limit, const std::optional<bill
   return drained;
 }
 
+int64_t BookLateDeltas(db::Transaction& tx, Instant now) {
+  return tx.Exec(sql::kBookLateDeltas, db::Params::Of(billing::Month::Of(now).FirstDay())).Only().Int("adjustments");
+}
+
 Pairs PairsOfMonth(db::Transaction& tx, const billing::Month& month) {
   Pairs pairs;
   for (const db::Row row : tx.Exec(sql::kPairsOfMonth, db::Params::Of(month.FirstDay()))) {
@@ -57,10 +62,11 @@ std::string TakeOverFrom(Instant now) {
 }
 
 // Records what the month's runs say and is not recorded, drains it and publishes the whole month.
-int64_t Recompute(db::Transaction& tx, const billing::Month& month, const std::string& take_over_from) {
+int64_t Recompute(db::Transaction& tx, const billing::Month& month, Instant now, const std::string& take_over_from) {
   tx.Exec(sql::kAppendDrift, db::Params::Of(month.FirstDay()));
   DrainDeltas(tx, kAllDeltas, month);
-  return Publish(tx, PairsOfMonth(tx, month), take_over_from);
+  const int64_t adjustments = BookLateDeltas(tx, now);
+  return adjustments + Publish(tx, PairsOfMonth(tx, month), take_over_from);
 }
 
 FillState ReadFillState(db::Transaction& tx) {
@@ -79,13 +85,23 @@ void PrepareFill(db::Session& session) {
 
 }  // namespace
 
+void LockRollup(db::Transaction& tx) {
+  tx.Exec(sql::kLockRollup);
+}
+
+int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant now) {
+  DrainDeltas(tx, kAllDeltas, month);
+  return Publish(tx, PairsOfMonth(tx, month), TakeOverFrom(now));
+}
+
 int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only) {
   int64_t changed = 0;
   for (;;) {
     db::Transaction tx(session, kLong);
-    tx.Exec(sql::kLockRollup);
+    LockRollup(tx);
     const Drained drained = DrainDeltas(tx, kDeltasPerTransaction, only);
     changed += Publish(tx, drained.touched, TakeOverFrom(now));
+    changed += BookLateDeltas(tx, now);
     tx.Commit();
     if (drained.seen < kDeltasPerTransaction) return changed;
   }
@@ -93,16 +109,16 @@ int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::M
 
 int64_t RecomputeMonth(db::Session& session, const billing::Month& month, Instant now, ForeignRows foreign) {
   db::Transaction tx(session, kLong);
-  tx.Exec(sql::kLockRollup);
+  LockRollup(tx);
   const std::string from = foreign == ForeignRows::kTakeOver ? "-infinity" : TakeOverFrom(now);
-  const int64_t changed = Recompute(tx, month, from);
+  const int64_t changed = Recompute(tx, month, now, from);
   tx.Commit();
   return changed;
 }
 
 int64_t RestoreOpenMonths(db::Session& session, Instant now) {
   db::Transaction tx(session, kLong);
-  tx.Exec(sql::kLockRollup);
+  LockRollup(tx);
   int64_t changed = 0;
   for (const auto& month : OpenMonths(now)) changed += Publish(tx, PairsOfMonth(tx, month), TakeOverFrom(now));
   tx.Commit();
@@ -137,14 +153,14 @@ std::optional<billing::Month> FillNextMonth(db::Session& session, Instant now) {
   if (!before.filled_from) PrepareFill(session);
   const auto months = MonthsOfUsage(session);
   db::Transaction tx(session, kLong);
-  tx.Exec(sql::kLockRollup);
+  LockRollup(tx);
   const FillState state = ReadFillState(tx);  // another filler may have moved it
   if (state.done) return std::nullopt;
   const auto next = std::find_if(months.rbegin(), months.rend(),
                                  [&](const auto& month) { return !state.filled_from || month < *state.filled_from; });
   const auto month = next == months.rend() ? std::nullopt : std::optional(*next);
   tx.Exec(sql::kRecordFill, db::Params::Of(FirstDay(month)));
-  if (month) Recompute(tx, *month, TakeOverFrom(now));
+  if (month) Recompute(tx, *month, now, TakeOverFrom(now));
   tx.Commit();
   return month;
 }

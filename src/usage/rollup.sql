@@ -5,6 +5,7 @@ SELECT pg_advisory_xact_lock(7243392016)
 -- name: DrainDeltas
 -- Moves up to $1 deltas into billing_usage_by_model, and returns the pairs of user and month they touched. A delta that
 -- is not committed yet is not seen and comes later; deleting and adding are one transaction: each is counted once.
+-- Closed months are BookLateDeltas' business.
 -- $2 NULL: of all months but those that the first fill has not reached; else of the month $2.
 --
 -- A user whose usage row is to be inserted and whose users row somebody holds FOR UPDATE waits as well, and nobody with
@@ -14,6 +15,7 @@ WITH batch AS MATERIALIZED (
     FROM billing_usage_deltas d
     WHERE CASE WHEN $2::date IS NULL THEN d.month >= (SELECT f.filled_from FROM billing_usage_fill f)
                ELSE d.month = $2::date END
+      AND NOT EXISTS (SELECT FROM billing_periods p WHERE p.period_start = d.month AND p.closed_at IS NOT NULL)
     LIMIT $1
 ), fresh AS MATERIALIZED (
     SELECT DISTINCT b.user_id
@@ -50,9 +52,80 @@ SELECT moved.user_id, moved.month::text AS month, (SELECT count(*) FROM batch) A
 FROM moved
 GROUP BY moved.user_id, moved.month
 
+-- name: BookLateDeltas
+-- Moves deltas of closed months into billing_usage_by_model, which stays the truth about the runs, and books what they
+-- make of each user's month as an adjustment in the month $1, with a line for each run. Whole cents are posted
+-- cumulatively: what the frozen exact sum and all its adjustments round to, less what was posted for them already; the
+-- sum of rounded corrections would drift. Corrections that cancel each other out leave no trace. A row the platform
+-- wrote itself has no exact sum but its cents. Returns the number of adjustments.
+WITH taken AS (
+    DELETE FROM billing_usage_deltas d
+    WHERE d.month IN (SELECT p.period_start FROM billing_periods p WHERE p.closed_at IS NOT NULL)
+    RETURNING d.run_id, d.user_id, d.month, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs,
+              d.unpriced_runs, d.tokens, d.cost_usd, d.noted_at
+), by_model AS MATERIALIZED (
+    SELECT t.month, t.user_id, t.model, sum(t.completed_runs) AS completed_runs, sum(t.failed_runs) AS failed_runs,
+           sum(t.cancelled_runs) AS cancelled_runs, sum(t.unpriced_runs) AS unpriced_runs, sum(t.tokens) AS tokens,
+           sum(t.cost_usd) AS cost_usd
+    FROM taken t
+    GROUP BY t.month, t.user_id, t.model
+), moved AS (
+    INSERT INTO billing_usage_by_model AS m (
+        month, user_id, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT t.month, t.user_id, t.model, t.completed_runs, t.failed_runs, t.cancelled_runs, t.unpriced_runs, t.tokens,
+           t.cost_usd
+    FROM by_model t
+    ORDER BY t.month, t.user_id, t.model
+    ON CONFLICT (month, user_id, model) DO UPDATE SET
+        completed_runs = m.completed_runs + EXCLUDED.completed_runs, failed_runs = m.failed_runs + EXCLUDED.failed_runs,
+        cancelled_runs = m.cancelled_runs + EXCLUDED.cancelled_runs,
+        unpriced_runs = m.unpriced_runs + EXCLUDED.unpriced_runs,
+        tokens = m.tokens + EXCLUDED.tokens, cost_usd = m.cost_usd + EXCLUDED.cost_usd
+), late AS (
+    SELECT t.month, t.user_id, sum(t.completed_runs) AS completed_runs, sum(t.failed_runs) AS failed_runs,
+           sum(t.cancelled_runs) AS cancelled_runs, sum(t.unpriced_runs) AS unpriced_runs, sum(t.tokens) AS tokens,
+           sum(t.cost_usd) AS cost_usd,
+           coalesce(jsonb_object_agg(t.model, billing_usage_amount(t.cost_usd)) FILTER (WHERE t.cost_usd <> 0), '{}')
+               AS breakdown
+    FROM by_model t
+    WHERE (t.completed_runs, t.failed_runs, t.cancelled_runs, t.unpriced_runs, t.tokens, t.cost_usd)
+          IS DISTINCT FROM (0, 0, 0, 0, 0, 0)
+    GROUP BY t.month, t.user_id
+), posted AS (
+    SELECT l.month, l.user_id,
+           coalesce(CASE WHEN b.rolled_up_at IS NULL THEN b.total_cost_usd ELSE b.total_cost_exact_usd END, 0)
+               + coalesce(sum(a.amount_exact_usd), 0) AS exact,
+           coalesce(b.total_cost_usd, 0) + coalesce(sum(a.amount_usd), 0) AS cents
+    FROM late l
+    LEFT JOIN billing_usage b ON b.user_id = l.user_id AND b.period_start = l.month
+    LEFT JOIN billing_adjustments a ON a.origin_period = l.month AND a.user_id = l.user_id AND a.kind = 'usage'
+    GROUP BY l.month, l.user_id, b.id
+), booked AS (
+    INSERT INTO billing_adjustments (
+        kind, user_id, email, origin_period, booked_period, total_runs, failed_runs, cancelled_runs, unpriced_runs,
+        total_tokens, amount_usd, amount_exact_usd, cost_breakdown, reason, booked_by)
+    SELECT 'usage', l.user_id, u.email, l.month, $1::date, l.completed_runs, l.failed_runs, l.cancelled_runs, l.unpriced_runs,
+           l.tokens, round(p.exact + l.cost_usd, 2) - p.cents, billing_usage_amount(l.cost_usd), l.breakdown,
+           'runs of the closed month that came or changed late', 'rollup'
+    FROM late l
+    JOIN posted p ON p.month = l.month AND p.user_id = l.user_id
+    LEFT JOIN users u ON u.id = l.user_id
+    ORDER BY l.month, l.user_id
+    RETURNING id, user_id, origin_period
+), lines AS (
+    INSERT INTO billing_adjustment_lines (
+        adjustment_id, run_id, noted_at, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens,
+        cost_usd)
+    SELECT b.id, t.run_id, t.noted_at, t.model, t.completed_runs, t.failed_runs, t.cancelled_runs, t.unpriced_runs,
+           t.tokens, t.cost_usd
+    FROM taken t
+    JOIN booked b ON b.user_id = t.user_id AND b.origin_period = t.month
+)
+SELECT count(*) AS adjustments FROM booked
+
 -- name: PublishPairs
 -- Writes billing_usage for the pairs of user ($1) and month ($2) from billing_usage_by_model, where it differs. A pair
--- without usage any more becomes zero; a user that is gone has no row to write. A row that billsync did not write
+-- without usage any more becomes zero; a user that is gone has no row to write, nor has a closed month. A row that billsync did not write
 -- (rolled_up_at is NULL: the platform's own history, whose runs may be purged) is left alone in months before $3.
 -- Sums below zero can only come from a ledger that has drifted, which verification tells of; nobody else's usage waits
 -- for that. Locks the usage rows it changes, in user order.
@@ -66,6 +139,7 @@ WITH totals AS (
     FROM unnest($1::uuid[], $2::date[]) AS p (user_id, month)
     JOIN users u ON u.id = p.user_id
     LEFT JOIN billing_usage_by_model m ON m.month = p.month AND m.user_id = p.user_id
+    WHERE NOT EXISTS (SELECT FROM billing_periods c WHERE c.period_start = p.month AND c.closed_at IS NOT NULL)
     GROUP BY p.user_id, p.month
 )
 INSERT INTO billing_usage AS b (

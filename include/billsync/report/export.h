@@ -15,9 +15,9 @@
 
 namespace billsync::report {
 
-enum class Report { kUsage, kInvoices };
+enum class Report { kUsage, kInvoices, kAdjustments };
 
-// "usage", "invoices"
+// "usage", "invoices", "adjustments"
 std::string_view Name(Report report);
 std::optional<Report> ParseReport(std::string_view name);
 
@@ -35,7 +35,7 @@ struct FileSummary {
 // manifest.json: what was exported, from which moment, with which totals.
 struct Manifest {
   billing::Month period;
-  std::string period_state = "open";
+  std::string period_state;  // "open" or "closed"; the usage of a closed one is the same for ever
   Instant as_of;  // the snapshot's moment, one for all files
   int schema_version = 0;
   std::string program_version;

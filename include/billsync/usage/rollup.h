@@ -16,9 +16,10 @@ namespace billsync::usage {
 enum class ForeignRows { kKeep, kTakeOver };
 
 // Brings billing_usage up to date with every committed change of a run (of one month, if given), in transactions of
-// bounded size. Returns the number of rows of billing_usage that changed; a second call right after returns 0. The cost
-// depends on what changed since the last call, and not on the history. Months that the first fill has not reached wait.
-// Any number of callers may run at once; each change is counted once, whatever crashes when.
+// bounded size. Changes of a closed month become adjustments, booked in the month of `now`. Returns the number of rows
+// of billing_usage that changed and of adjustments; a second call right after returns 0. The cost depends on what
+// changed since the last call, and not on the history. Months that the first fill has not reached wait. Any number of
+// callers may run at once; each change is counted once, whatever crashes when.
 int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only = std::nullopt);
 
 // What Rollup does for one month, but from scratch: recomputes it from its runs, records what differs, and compares

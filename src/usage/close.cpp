@@ -1,0 +1,106 @@
+#include "billsync/usage/close.h"
+
+#include "month_check.h"
+#include "rollup_steps.h"
+#include "usage/close_sql.h"
+
+namespace billsync::usage {
+namespace {
+
+Period ReadPeriod(const db::Row& row) {
+  Period period{.month = billing::Month::Parse(row.Text("month")).value(), .closed_at = row.OptAt("closed_at")};
+  period.closed_by = row.OptText("closed_by").value_or("");
+  period.users = row.OptInt("users").value_or(0);
+  period.total_runs = row.OptText("total_runs").value_or("0");
+  period.total_tokens = row.OptText("total_tokens").value_or("0");
+  period.total_cost_usd = row.OptText("total_cost_usd").value_or("0.00");
+  period.total_cost_exact_usd = row.OptText("total_cost_exact_usd").value_or("0.0000");
+  period.usage_sha256 = row.OptText("usage_sha256").value_or("");
+  return period;
+}
+
+Period GetPeriod(db::Transaction& tx, const billing::Month& month) {
+  const auto rows = tx.Exec(sql::kFindPeriod, db::Params::Of(month.FirstDay()));
+  return ReadPeriod(rows.Only());
+}
+
+}  // namespace
+
+std::vector<Period> ListPeriods(db::Session& session) {
+  db::Transaction tx(session, {.read_only = true});
+  std::vector<Period> periods;
+  for (const db::Row row : tx.Exec(sql::kListPeriods)) {
+    if (billing::Month::Parse(row.Text("month"))) periods.push_back(ReadPeriod(row));
+  }
+  tx.Commit();
+  return periods;
+}
+
+tl::expected<Period, NotClosed> CloseMonth(db::Session& session, const billing::Month& month, const std::string& by,
+                                           Instant now) {
+  if (now < month.End()) {
+    return tl::unexpected(NotClosed{.reason = NotClosed::Reason::kNotOver, .check = {.month = month, .drifts = {}}});
+  }
+  db::Transaction tx(session, {.statement_timeout = std::chrono::hours(1)});
+  LockRollup(tx);
+  tx.Exec(sql::kLockPeriod, db::Params::Of(month.FirstDay()));
+  if (auto found = GetPeriod(tx, month); found.closed_at) {
+    tx.Commit();
+    return found;
+  }
+  BringUpToDate(tx, month, now);
+  auto check = CheckMonth(tx, month);
+  if (!check.drifts.empty()) {
+    return tl::unexpected(NotClosed{.reason = NotClosed::Reason::kDrift, .check = std::move(check)});
+  }
+  tx.Exec(sql::kKeepClosedUsers, db::Params::Of(month.FirstDay()));
+  tx.Exec(sql::kFreezePeriod, db::Params::Of(month.FirstDay(), by));
+  auto closed = GetPeriod(tx, month);
+  tx.Commit();
+  return closed;
+}
+
+std::string_view Name(CloseStep step) {
+  switch (step) {
+    case CloseStep::kRollup:
+      return "rollup";
+    case CloseStep::kVerify:
+      return "verify";
+    case CloseStep::kClose:
+      return "close";
+    case CloseStep::kReset:
+      return "reset";
+    case CloseStep::kExport:
+      return "export";
+  }
+  return "";
+}
+
+void RecordStep(db::Session& session, const billing::Month& month, CloseStep step, const std::string& by,
+                const std::string& detail) {
+  db::Transaction tx(session);
+  tx.Exec(sql::kRecordCloseStep, db::Params::Of(month.FirstDay(), Name(step), by, detail));
+  tx.Commit();
+}
+
+std::vector<StepDone> ListSteps(db::Session& session, const billing::Month& month) {
+  db::Transaction tx(session, {.read_only = true});
+  std::vector<StepDone> steps;
+  for (const db::Row row : tx.Exec(sql::kListCloseSteps, db::Params::Of(month.FirstDay()))) {
+    steps.push_back({row.Text("step"), row.Text("done_by"), row.Text("detail"), row.At("done_at")});
+  }
+  tx.Commit();
+  return steps;
+}
+
+std::vector<billing::Month> MonthsToClose(db::Session& session, Instant now, int64_t after_days, CloseStep last) {
+  db::Transaction tx(session, {.read_only = true});
+  std::vector<billing::Month> months;
+  for (const db::Row row : tx.Exec(sql::kMonthsToClose, db::Params::Of(now, after_days, Name(last)))) {
+    if (const auto month = billing::Month::Parse(row.Text("month"))) months.push_back(*month);
+  }
+  tx.Commit();
+  return months;
+}
+
+}  // namespace billsync::usage

@@ -1,0 +1,15 @@
+// Steps of a rollup inside a transaction of somebody else's, which must hold LockRollup.
+#pragma once
+
+#include "billsync/billing/month.h"
+#include "billsync/db/session.h"
+
+namespace billsync::usage {
+
+// One rollup, recomputation or closing at a time, until `tx` ends.
+void LockRollup(db::Transaction& tx);
+
+// Drains everything of an open month and publishes all its rows. Returns the number of rows that changed.
+int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant now);
+
+}  // namespace billsync::usage

@@ -1,0 +1,78 @@
+#include "billsync/usage/verify.h"
+
+#include "month_check.h"
+#include "usage/verify_sql.h"
+
+namespace billsync::usage {
+namespace {
+
+void AddDrifts(const db::Result& rows, DriftKind kind, std::vector<Drift>& drifts) {
+  for (const db::Row row : rows) {
+    drifts.push_back({.kind = kind,
+                      .user_id = row.Text("user_id"),
+                      .model = kind == DriftKind::kUnrecorded ? row.Text("model") : "",
+                      .completed_runs = row.Int("completed_runs"),
+                      .failed_runs = row.Int("failed_runs"),
+                      .cancelled_runs = row.Int("cancelled_runs"),
+                      .unpriced_runs = row.Int("unpriced_runs"),
+                      .tokens = row.Text("tokens"),
+                      .cost_usd = row.Text("cost_usd")});
+  }
+}
+
+}  // namespace
+
+std::string_view Name(DriftKind kind) {
+  switch (kind) {
+    case DriftKind::kUnrecorded:
+      return "unrecorded";
+    case DriftKind::kUnpublished:
+      return "unpublished";
+    case DriftKind::kRewritten:
+      return "rewritten";
+    case DriftKind::kUnfilled:
+      return "unfilled";
+  }
+  return "";
+}
+
+MonthCheck CheckMonth(db::Transaction& tx, const billing::Month& month) {
+  const auto params = db::Params::Of(month.FirstDay());
+  const auto rows = tx.Exec(sql::kPeriodState, params);
+  const db::Row state = rows.Only();
+  MonthCheck check{
+      .month = month, .closed = state.Bool("closed"), .foreign_rows = state.Int("foreign_rows"), .drifts = {}};
+  if (!state.Bool("filled")) {
+    check.drifts.push_back({.kind = DriftKind::kUnfilled, .user_id = "", .model = ""});
+    return check;
+  }
+  if (!state.Bool("unchanged")) {
+    check.drifts.push_back({.kind = DriftKind::kRewritten, .user_id = "", .model = ""});
+  }
+  AddDrifts(tx.Exec(sql::kUnrecordedUsage, params), DriftKind::kUnrecorded, check.drifts);
+  AddDrifts(tx.Exec(sql::kUnpublishedUsage, params), DriftKind::kUnpublished, check.drifts);
+  return check;
+}
+
+MonthCheck VerifyMonth(db::Session& session, const billing::Month& month) {
+  db::Transaction tx(session, {.read_only = true, .snapshot = true, .statement_timeout = std::chrono::hours(1)});
+  auto check = CheckMonth(tx, month);
+  tx.Commit();
+  return check;
+}
+
+void RecordCheck(db::Session& session, const MonthCheck& check) {
+  db::Transaction tx(session);
+  tx.Exec(sql::kRecordCheck, db::Params::Of(check.month.FirstDay(), static_cast<int64_t>(check.drifts.size())));
+  tx.Commit();
+}
+
+DriftSummary LastChecks(db::Session& session) {
+  db::Transaction tx(session, {.read_only = true});
+  const auto rows = tx.Exec(sql::kDriftSummary);
+  const DriftSummary summary{rows.Only().Int("drifts"), rows.Only().Int("months")};
+  tx.Commit();
+  return summary;
+}
+
+}  // namespace billsync::usage
