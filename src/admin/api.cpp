@@ -10,6 +10,7 @@
 #include "billsync/base/json_writer.h"
 #include "billsync/base/log.h"
 #include "billsync/base/parse.h"
+#include "billsync/usage/quota_reset.h"
 
 namespace billsync::admin {
 namespace {
@@ -22,7 +23,8 @@ constexpr std::string_view kIndex =
     "POST /api/v1/events/{id}/retry       apply a parked or dead event again (ops)\n"
     "GET  /api/v1/objects/{id}/explain    why an object's row is what it is; ?limit=\n"
     "GET  /api/v1/jobs                    scheduled jobs\n"
-    "POST /api/v1/jobs/{name}/run         make a job due now (ops)\n";
+    "POST /api/v1/jobs/{name}/run         make a job due now (ops)\n"
+    "GET  /api/v1/users/{id}/entitlement  allow, warn or deny: quota, used and reserved runs\n";
 
 http::Response Json(std::string body, int status = 200) {
   return {.status = status, .content_type = "application/json", .body = std::move(body)};
@@ -133,6 +135,18 @@ http::Response RunJob(const AdminParts& parts, const http::Request& request) {
   return Json(JsonObject().Add("job", name).Add("due", true).Text(), 202);
 }
 
+http::Response ShowEntitlement(const AdminParts& parts, const http::Request& request) {
+  const std::string& id = request.GetPathParam("id");
+  if (!IsUuid(id)) return http::Problem(400, "bad_user_id", "A user is named by the id in users.id, a UUID.");
+  auto session = parts.pool->Acquire();
+  const auto found = usage::FindEntitlement(*session, id, parts.metrics.clock());
+  if (!found) return http::Problem(404, "user_not_found", "No user has this id, or the account is deleted.");
+  JsonObject user;
+  user.Add("user_id", found->user_id).Add("decision", usage::Name(found->Decide())).Add("plan_tier", found->plan_tier);
+  user.Add("monthly_runs_quota", found->quota).Add("monthly_runs_used", found->used).Add("reserved", found->reserved);
+  return Json(user.Add("quota_reset_date", found->reset_date).Text());
+}
+
 }  // namespace
 
 void AddRoutes(http::Router& router, AdminParts given) {
@@ -155,6 +169,7 @@ void AddRoutes(http::Router& router, AdminParts given) {
   add("POST", "/api/v1/events/{id}/retry", Role::kOps, RetryEvent);
   add("GET", "/api/v1/jobs", Role::kFinance, ListJobs);
   add("POST", "/api/v1/jobs/{name}/run", Role::kOps, RunJob);
+  add("GET", "/api/v1/users/{id}/entitlement", Role::kFinance, ShowEntitlement);
 }
 
 }  // namespace billsync::admin

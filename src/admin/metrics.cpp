@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "billsync/base/log.h"
+#include "billsync/usage/rollup.h"
+#include "billsync/usage/verify.h"
 
 namespace billsync::admin {
 namespace {
@@ -125,6 +127,16 @@ void AddJobs(Page& page, db::Session& session, Instant now) {
   }
 }
 
+void AddUsage(Page& page, db::Session& session) {
+  const auto checks = usage::LastChecks(session);
+  page.Family("billsync_usage_drift", "Differences between usage and its recomputation at the last check of each month",
+              MetricType::Gauge);
+  if (checks.months > 0) page.Sample(static_cast<double>(checks.drifts));
+  page.Family("billsync_rollup_lag_seconds", "Age of the oldest committed change of a run not yet in billing_usage",
+              MetricType::Gauge);
+  page.Sample(static_cast<double>(usage::RollupLag(session).count()) / 1000);
+}
+
 // What the database knows is left out when it cannot be asked.
 void AddDatabase(Page& page, const MetricSources& sources) {
   std::optional<db::Pool::Lease> session;
@@ -132,6 +144,7 @@ void AddDatabase(Page& page, const MetricSources& sources) {
     session.emplace(sources.pool->Acquire(std::chrono::seconds(1)));
     AddEvents(page, **session);
     AddJobs(page, **session, sources.clock());
+    AddUsage(page, **session);
   } catch (const db::Error& e) {
     Log(LogLevel::kWarning, "metrics of the database are left out", {{"error", e.what()}});
   }

@@ -150,9 +150,12 @@ void ReadFileKeys(ConfigReader& reader, Config& config) {
   reader.Days("entitlement.silence_days", 1, 365, config.entitlement.silence);
   reader.Flag("entitlement.hold_downgrades", config.entitlement.hold_downgrades);
   reader.Flag("entitlement.pause_collection_entitles", config.entitlement.pause_collection_entitles);
-  reader.Seconds("jobs.rollup_every_s", 1, 86400, config.rollup_every);
+  reader.Seconds("jobs.rollup_every_s", std::chrono::milliseconds(200), std::chrono::hours(24), config.rollup_every);
   reader.Seconds("jobs.quota_reset_every_s", 1, 86400, config.quota_reset_every);
   reader.Seconds("jobs.entitlement_sweep_every_s", 1, 86400, config.entitlement_sweep_every);
+  reader.Seconds("jobs.close_every_s", 1, 86400, config.close_every);
+  reader.Days("usage.close_after_days", 0, 365, config.close_after);
+  reader.Text("usage.export_directory", config.export_directory);
   std::string level = "info";
   reader.Text("log.level", level);
   ReadLogLevel(reader, level, config);

@@ -1,5 +1,6 @@
 #include "config_reader.h"
 
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -59,6 +60,24 @@ std::optional<int64_t> ConfigReader::WholeNumber(const std::string& key, int64_t
 
 void ConfigReader::Seconds(const std::string& key, int64_t low, int64_t high, std::chrono::seconds& target) {
   if (const auto value = WholeNumber(key, low, high)) target = std::chrono::seconds(*value);
+}
+
+void ConfigReader::Seconds(const std::string& key, std::chrono::milliseconds low, std::chrono::milliseconds high,
+                           std::chrono::milliseconds& target) {
+  const auto* node = Find(key);
+  if (node == nullptr) return;
+  const auto seconds = node->value<double>();
+  if (seconds && node->is_number() && *seconds * 1000 >= static_cast<double>(low.count()) &&
+      *seconds * 1000 <= static_cast<double>(high.count())) {
+    target = std::chrono::milliseconds(std::llround(*seconds * 1000));
+    return;
+  }
+  const auto text = [](std::chrono::milliseconds time) {
+    const std::string fraction = std::to_string(time.count() % 1000);
+    return std::to_string(time.count() / 1000) +
+           (time.count() % 1000 == 0 ? "" : "." + std::string(3 - fraction.size(), '0') + fraction);
+  };
+  Fault(key, "must be a number of seconds from " + text(low) + " to " + text(high));
 }
 
 void ConfigReader::Days(const std::string& key, int64_t low, int64_t high, std::chrono::days& target) {

@@ -28,6 +28,9 @@ class ConfigReader {
     if (const auto value = WholeNumber(key, low, high)) target = static_cast<T>(*value);
   }
   void Seconds(const std::string& key, int64_t low, int64_t high, std::chrono::seconds& target);
+  // Seconds with or without a fraction, such as 0.5, to the millisecond.
+  void Seconds(const std::string& key, std::chrono::milliseconds low, std::chrono::milliseconds high,
+               std::chrono::milliseconds& target);
   void Days(const std::string& key, int64_t low, int64_t high, std::chrono::days& target);
   // The tables of [[key]].
   std::vector<const toml::table*> Tables(const std::string& key);

@@ -1,8 +1,10 @@
 #include "billsync/app/job_list.h"
 
+#include <stdexcept>
 #include <vector>
 
 #include "app/retention_sql.h"
+#include "billsync/app/month_close.h"
 #include "billsync/apply/entitlements.h"
 #include "billsync/base/json_writer.h"
 #include "billsync/usage/quota_reset.h"
@@ -36,9 +38,43 @@ class RollupJob {
   Instant next_comparison_{};
 };
 
+// Closes the months that are due, and once a day verifies those that are not, for the metric.
+class CloseJob {
+ public:
+  explicit CloseJob(const Config& config) : after_days_(config.close_after.count()) {
+    if (!config.export_directory.empty()) export_directory_ = config.export_directory;
+  }
+
+  jobs::JobOutcome operator()(db::Session& session, Instant now) {
+    jobs::JobOutcome outcome;
+    const auto last = export_directory_ ? usage::CloseStep::kExport : usage::CloseStep::kReset;
+    for (const auto& month : usage::MonthsToClose(session, now, after_days_, last)) {
+      const MonthCloseOptions options{.by = "job " + jobs::ProcessName(), .export_directory = export_directory_};
+      const auto closed = RunMonthClose(session, month, options, [now] { return now; });
+      if (!closed) {
+        throw std::runtime_error(month.Text() + " is not closed: its usage differs from its runs in " +
+                                 std::to_string(closed.error().check.drifts.size()) +
+                                 " places, see: billsync verify usage");
+      }
+      ++outcome.rows;
+      outcome.detail += month.Text() + " closed; ";
+    }
+    if (now >= next_check_) {
+      for (const auto& month : usage::OpenMonths(now)) usage::RecordCheck(session, usage::VerifyMonth(session, month));
+      next_check_ = now + std::chrono::hours(24);
+    }
+    return outcome;
+  }
+
+ private:
+  const int64_t after_days_;
+  std::optional<std::string> export_directory_;
+  Instant next_check_{};
+};
+
 jobs::JobOutcome ResetQuotasJob(db::Session& session, Instant) {
-  const auto resets = usage::ResetQuotas(session, std::nullopt);
-  return {static_cast<int64_t>(resets.size()), "users whose quota period turned"};
+  const int64_t resets = usage::ResetQuotas(session, std::nullopt, [](const auto&) {});
+  return {resets, "users whose quota period turned"};
 }
 
 jobs::JobOutcome RetentionJob(db::Session& session, Instant now) {
@@ -56,7 +92,8 @@ std::vector<jobs::Job> MakeJobs(const Config& config) {
   const auto sweep = [plans, policy = config.entitlement](db::Session& session, Instant now) {
     return jobs::JobOutcome{apply::SweepEntitlements(session, plans, policy, now), "users whose entitlement lapsed"};
   };
-  return {{"rollup", config.rollup_every, RollupJob()},
+  return {{"rollup", config.rollup_every, RollupJob(), true},
+          {"close", config.close_every, CloseJob(config)},
           {"quota-reset", config.quota_reset_every, ResetQuotasJob},
           {"entitlement-sweep", config.entitlement_sweep_every, sweep},
           {"retention", std::chrono::hours(24), RetentionJob}};

@@ -70,7 +70,7 @@ void AddJobs(CLI::App& app, Context& context) {
   list->callback([&context] { context.run = [&context] { return List(context); }; });
   auto* run = jobs->add_subcommand("run", "run a job now, unless it is running");
   const auto name = std::make_shared<std::string>();
-  run->add_option("NAME", *name, "rollup, quota-reset, entitlement-sweep, retention")->required();
+  run->add_option("NAME", *name, "rollup, close, quota-reset, entitlement-sweep, retention")->required();
   AddJsonFlag(*run, context);
   run->callback([&context, name] { context.run = [&context, name] { return RunNow(context, *name); }; });
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -32,6 +33,17 @@ void PrintJson(const std::vector<usage::QuotaReset>& resets, bool dry_run) {
   std::cout << JsonObject().Add("dry_run", dry_run).AddRaw("resets", list.Text()).Text() << "\n";
 }
 
+std::vector<usage::QuotaReset> Reset(db::Session& session, const std::optional<std::string>& as_of) {
+  ProgressBar progress("users");
+  std::vector<usage::QuotaReset> resets;
+  usage::ResetQuotas(session, as_of, [&](const std::vector<usage::QuotaReset>& batch) {
+    resets.insert(resets.end(), batch.begin(), batch.end());
+    progress.Update(static_cast<int64_t>(resets.size()), 0);
+  });
+  std::ranges::sort(resets, {}, &usage::QuotaReset::email);
+  return resets;
+}
+
 int ResetQuotas(const Context& context, const std::optional<std::string>& as_of, bool dry_run) {
   if (as_of && (as_of->size() != 10 || !ParseInstant(*as_of))) {
     throw CliError(kUsage, "--as-of must be a day such as 2026-11-30, not '" + *as_of + "'");
@@ -42,7 +54,7 @@ int ResetQuotas(const Context& context, const std::optional<std::string>& as_of,
   }
   auto session = context.Connect("reset-quotas");
   const auto resets = dry_run ? usage::QuotasDue(session, as_of.value_or(FormatInstant(SystemNow()).substr(0, 10)))
-                              : usage::ResetQuotas(session, as_of);
+                              : Reset(session, as_of);
   if (context.json) {
     PrintJson(resets, dry_run);
   } else if (resets.empty()) {

@@ -34,6 +34,9 @@ int RunCommand(int argc, char** argv) {
   AddEvents(app, context);
   AddExplain(app, context);
   AddRollup(app, context);
+  AddVerify(app, context);
+  AddClose(app, context);
+  AddAdjust(app, context);
   AddResetQuotas(app, context);
   AddExport(app, context);
   AddJobs(app, context);

@@ -19,10 +19,10 @@ RETURNING free.lease_owner AS abandoned_by, free.last_started_at AS abandoned_st
 UPDATE billing_jobs SET lease_until = now() + interval '30 seconds' WHERE job = $1 AND lease_owner = $2
 
 -- name: FinishJob
--- Gives the lease back and sets the next due moment: $3 seconds on, or twice the time the run took if that is longer, so
+-- Gives the lease back and sets the next due moment: $3 milliseconds on, or twice the time the run took if that is longer, so
 -- that a job on a large database leaves it two thirds of its time.
 UPDATE billing_jobs
-SET lease_owner = NULL, lease_until = NULL, last_finished_at = now(), next_due_at = now() + greatest(make_interval(secs => $3::int), 2 * (clock_timestamp() - last_started_at)),
+SET lease_owner = NULL, lease_until = NULL, last_finished_at = now(), next_due_at = now() + greatest($3::bigint * interval '1 millisecond', 2 * (clock_timestamp() - last_started_at)),
     last_rows = $4::bigint, last_error = $5::text,
     last_ok_at = CASE WHEN $5::text IS NULL THEN now() ELSE last_ok_at END
 WHERE job = $1 AND lease_owner = $2

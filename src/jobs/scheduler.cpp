@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "billsync/base/log.h"
 #include "jobs/jobs_sql.h"
 #include "lease_keeper.h"
@@ -117,34 +119,53 @@ Scheduler::~Scheduler() {
 }
 
 void Scheduler::Start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) { Loop(stop); });
-}
-
-void Scheduler::Stop() {
-  thread_.request_stop();
-  if (thread_.joinable()) thread_.join();
-}
-
-void Scheduler::Loop(const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  while (!stop.stop_requested()) {
-    RunDue(stop);
-    wake_.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
+  Lane shared;
+  std::vector<Lane> lanes;
+  for (const Job& job : jobs_) {
+    if (job.punctual) {
+      lanes.push_back({&job});
+    } else {
+      shared.push_back(&job);
+    }
+  }
+  if (!shared.empty()) lanes.push_back(std::move(shared));
+  for (Lane& lane : lanes) {
+    threads_.emplace_back([this, lane = std::move(lane)](const std::stop_token& stop) { Loop(stop, lane); });
   }
 }
 
-void Scheduler::RunDue(const std::stop_token& stop) {
-  for (const Job& job : jobs_) {
+void Scheduler::Stop() {
+  for (auto& thread : threads_) thread.request_stop();
+  for (auto& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+void Scheduler::Loop(const std::stop_token& stop, const Lane& lane) {
+  // Often enough for the most frequent job of the lane.
+  std::chrono::milliseconds nap{1000};
+  for (const Job* job : lane) nap = std::min(nap, job->every / 2);
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    RunDue(stop, lane);
+    wake.wait_for(lock, stop, nap, [] { return false; });
+  }
+}
+
+void Scheduler::RunDue(const std::stop_token& stop, const Lane& lane) {
+  for (const Job* job : lane) {
     if (stop.stop_requested()) return;
     try {
-      const auto outcome = RunJob(pool_, job, Trigger::kSchedule, owner_, clock_);
+      const auto outcome = RunJob(pool_, *job, Trigger::kSchedule, owner_, clock_);
       if (outcome && outcome->rows > 0) {
         Log(LogLevel::kInfo, "job done",
-            {{"job", job.name}, {"rows", static_cast<long long>(outcome->rows)}, {"detail", outcome->detail}});
+            {{"job", job->name}, {"rows", static_cast<long long>(outcome->rows)}, {"detail", outcome->detail}});
       }
     } catch (const std::exception& e) {
       ++failures_;
-      Log(LogLevel::kError, "job failed", {{"job", job.name}, {"error", e.what()}});
+      Log(LogLevel::kError, "job failed", {{"job", job->name}, {"error", e.what()}});
     }
   }
 }

@@ -5,6 +5,9 @@
 namespace billsync::usage {
 namespace {
 
+// Few enough that nobody who needs one of their rows waits long.
+constexpr int kUsersPerTransaction = 500;
+
 std::vector<QuotaReset> ReadResets(const db::Result& rows) {
   std::vector<QuotaReset> resets;
   for (const db::Row row : rows) {
@@ -17,16 +20,22 @@ std::vector<QuotaReset> ReadResets(const db::Result& rows) {
 
 }  // namespace
 
-std::vector<QuotaReset> ResetQuotas(db::Session& session, const std::optional<std::string>& as_of) {
-  db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
-  if (as_of) {
-    tx.Exec(sql::kResetQuotasAsOf, db::Params::Of(*as_of));
-  } else {
-    tx.Exec(sql::kResetMonthlyQuotas);
+int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_of, const QuotaResetBatch& on_batch) {
+  int64_t resets = 0;
+  std::optional<std::string> after;
+  for (;;) {
+    db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
+    const auto batch = tx.Exec(sql::kResetQuotaBatch, db::Params::Of(as_of, after, kUsersPerTransaction));
+    after = batch.Only().OptText("seen");
+    if (!after) return resets;
+    std::vector<QuotaReset> done;
+    if (const auto users = batch.Only().OptText("reset_users")) {
+      done = ReadResets(tx.Exec(sql::kResetsOfThisTransaction, db::Params::Of(*users)));
+    }
+    tx.Commit();
+    resets += static_cast<int64_t>(done.size());
+    on_batch(done);
   }
-  auto resets = ReadResets(tx.Exec(sql::kResetsOfThisTransaction));
-  tx.Commit();
-  return resets;
 }
 
 std::vector<QuotaReset> QuotasDue(db::Session& session, const std::string& as_of) {
@@ -34,6 +43,42 @@ std::vector<QuotaReset> QuotasDue(db::Session& session, const std::string& as_of
   auto due = ReadResets(tx.Exec(sql::kQuotasDue, db::Params::Of(as_of)));
   tx.Commit();
   return due;
+}
+
+Entitlement::Decision Entitlement::Decide() const {
+  if (!quota) return Decision::kAllow;
+  const int64_t taken = used + reserved + 1;
+  if (taken > *quota) return Decision::kDeny;
+  return taken * 100 >= *quota * 80 ? Decision::kWarn : Decision::kAllow;
+}
+
+std::string_view Name(Entitlement::Decision decision) {
+  switch (decision) {
+    case Entitlement::Decision::kAllow:
+      return "allow";
+    case Entitlement::Decision::kWarn:
+      return "warn";
+    case Entitlement::Decision::kDeny:
+      return "deny";
+  }
+  return "";
+}
+
+std::optional<Entitlement> FindEntitlement(db::Session& session, const std::string& user_id, Instant now) {
+  db::Transaction tx(session, {.read_only = true});
+  const auto rows = tx.Exec(sql::kFindEntitlement, db::Params::Of(user_id, FormatInstant(now).substr(0, 10)));
+  std::optional<Entitlement> found;
+  if (!rows.empty()) {
+    const db::Row row = rows.Only();
+    found = Entitlement{.user_id = row.Text("user_id"),
+                        .plan_tier = row.OptText("plan_tier").value_or(""),
+                        .quota = row.OptInt("quota"),
+                        .used = row.Int("used"),
+                        .reserved = row.Int("reserved"),
+                        .reset_date = row.OptText("reset_date")};
+  }
+  tx.Commit();
+  return found;
 }
 
 }  // namespace billsync::usage

@@ -1,19 +1,26 @@
--- name: ResetMonthlyQuotas
--- The platform's own entry point, for today (UTC).
-SELECT reset_monthly_quotas()
-
--- name: ResetQuotasAsOf
--- What reset_monthly_quotas() does, for another day.
-SELECT count(*) AS resets FROM billing_reset_quotas($1::date)
+-- name: ResetQuotaBatch
+-- A batch of what reset_monthly_quotas() does for the UTC day $1 (NULL: today): of the users who are due and follow $2
+-- by id, at most $3. Locks those users.
+SELECT seen, reset_users
+FROM billing_reset_quota_batch(coalesce($1::date, (now() AT TIME ZONE 'UTC')::date), $2::uuid, $3::int)
 
 -- name: ResetsOfThisTransaction
--- Who was reset by the statement before, in this transaction.
+-- Who ($1) was reset by the statement before, in this transaction.
 SELECT r.user_id, u.email, r.period_start, r.previous_used, r.used, r.previous_reset_date, r.next_reset_date, r.months
 FROM billing_quota_resets r JOIN users u ON u.id = r.user_id
-WHERE r.reset_at = now() ORDER BY u.email
+WHERE r.user_id = ANY ($1::uuid[]) AND r.reset_at = now() ORDER BY u.email
 
 -- name: QuotasDue
 -- Who would be reset on a day, without doing it.
 SELECT d.user_id, u.email, d.period_start, d.previous_used, d.used, d.previous_reset_date, d.next_reset_date, d.months
 FROM billing_quota_due($1::date) d JOIN users u ON u.id = d.user_id
 ORDER BY u.email
+
+-- name: FindEntitlement
+-- What try_consume_run() would go by for the user $1 on the UTC day $2. A period that is over counts as the new one.
+SELECT u.id AS user_id, u.plan_tier::text AS plan_tier, u.monthly_runs_quota AS quota,
+       coalesce(d.used, u.monthly_runs_used, 0) AS used, coalesce(d.next_reset_date, u.quota_reset_date) AS reset_date,
+       (SELECT count(*) FROM billing_run_reservations r WHERE r.user_id = u.id AND r.expires_at > now()) AS reserved
+FROM users u
+LEFT JOIN LATERAL billing_quota_due($2::date, ARRAY[u.id]) d ON true
+WHERE u.id = $1::uuid AND u.deleted_at IS NULL

@@ -125,6 +125,13 @@ int64_t RestoreOpenMonths(db::Session& session, Instant now) {
   return changed;
 }
 
+std::chrono::milliseconds RollupLag(db::Session& session) {
+  db::Transaction tx(session, {.read_only = true});
+  const std::chrono::milliseconds lag{tx.Exec(sql::kRollupLag).Only().Int("lag_ms")};
+  tx.Commit();
+  return lag;
+}
+
 std::vector<billing::Month> MonthsOfUsage(db::Session& session) {
   db::Transaction tx(session, {.read_only = true, .statement_timeout = kLong.statement_timeout});
   std::vector<billing::Month> months;

@@ -223,6 +223,10 @@ FROM (SELECT month FROM run_months
 WHERE all_of_them.month IS NOT NULL
 ORDER BY all_of_them.month
 
+-- name: RollupLag
+SELECT coalesce(floor(extract(epoch FROM now() - min(d.noted_at)) * 1000), 0)::bigint AS lag_ms
+FROM billing_usage_deltas d
+
 -- name: FillState
 -- How far the first fill is: the first month that is complete, or none when all are.
 SELECT CASE WHEN isfinite(filled_from) THEN to_char(filled_from, 'YYYY-MM') END AS filled_from,

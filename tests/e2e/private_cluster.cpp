@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "billsync/base/parse.h"
@@ -54,6 +55,14 @@ PrivateCluster::~PrivateCluster() {
 
 void PrivateCluster::Stop() {
   Script("stop", directory_);
+}
+
+void PrivateCluster::StopAtOnce() {
+  std::ifstream in(Location() / "data" / "postmaster.pid");
+  pid_t postmaster = 0;
+  if (!(in >> postmaster)) throw std::runtime_error("the server does not run");
+  ::kill(postmaster, SIGQUIT);  // PostgreSQL's immediate shutdown
+  while (::kill(postmaster, 0) == 0) ::usleep(10'000);
 }
 
 void PrivateCluster::Start() {

@@ -21,6 +21,8 @@ class PrivateCluster {
   const std::string& url() const { return url_; }
   void Stop();
   void Start();
+  // As a power cut would: every process of the server ends now, and the next Start recovers.
+  void StopAtOnce();
   // Suspends every process of the server: connections stay open, new ones are taken by the kernel, nobody answers.
   void Suspend();
   void Resume();

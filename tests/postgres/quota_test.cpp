@@ -20,7 +20,10 @@ class QuotaTest : public ::testing::Test {
   }
   std::vector<QuotaReset> Reset(const std::string& as_of) {
     const auto session = database_.Connect();
-    return usage::ResetQuotas(*session, as_of);
+    std::vector<QuotaReset> resets;
+    usage::ResetQuotas(*session, as_of,
+                       [&](const auto& batch) { resets.insert(resets.end(), batch.begin(), batch.end()); });
+    return resets;
   }
   std::string ResetDate(int user = 1) {
     return database_.Value("SELECT quota_reset_date FROM users WHERE id = '" + UserId(user) + "'");
@@ -191,7 +194,7 @@ TEST_F(QuotaTest, ThePlatformsOwnFunctionResetsToday) {
       database_.Value("SELECT count(*) FROM users WHERE id = '" + UserId(1) + "' AND quota_reset_date > current_date"),
       "1");
   const auto session = database_.Connect();
-  EXPECT_EQ(usage::ResetQuotas(*session, std::nullopt).size(), 0U);
+  EXPECT_EQ(usage::ResetQuotas(*session, std::nullopt, [](const auto&) {}), 0);
 }
 
 TEST_F(QuotaTest, ADryRunSaysWhatTheResetThenDoesAndChangesNothing) {

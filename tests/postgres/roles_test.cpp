@@ -132,7 +132,8 @@ TEST_F(ServiceRoleTest, ResetsQuotas) {
   AddUser(mirror_.database, 1, {{"quota_reset_date", "current_date"}, {"monthly_runs_used", "9"}});
   db::Session session(Connect());
   EXPECT_EQ(usage::QuotasDue(session, mirror_.database.Value("SELECT current_date::text")).size(), 1U);
-  EXPECT_EQ(usage::ResetQuotas(session, std::nullopt).size(), 1U);
+  EXPECT_EQ(usage::ResetQuotas(session, std::nullopt, [](const auto&) {}), 1);
+  EXPECT_EQ(usage::FindEntitlement(session, UserId(1), SystemNow())->used, 0);
   EXPECT_EQ(mirror_.database.Value("SELECT monthly_runs_used FROM users WHERE id = '" + UserId(1) + "'"), "0");
 }
 

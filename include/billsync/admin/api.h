@@ -18,8 +18,9 @@ struct AdminParts {
   std::function<void()> wake_applier;
 };
 
-// Adds GET /, /metrics, /api/v1/events, /api/v1/events/{id}, /api/v1/objects/{id}/explain, POST /api/v1/events/{id}/retry, GET /api/v1/jobs and POST
-// /api/v1/jobs/{name}/run. Every one needs a token; those that change something, or show a payload, need role ops.
+// Adds GET /, /metrics, /api/v1/events, /api/v1/events/{id}, /api/v1/objects/{id}/explain, /api/v1/jobs,
+// /api/v1/users/{id}/entitlement, and POST /api/v1/events/{id}/retry and /api/v1/jobs/{name}/run. Every one needs a
+// token; those that change something, or show a payload, need role ops.
 void AddRoutes(http::Router& router, AdminParts parts);
 
 }  // namespace billsync::admin

@@ -45,9 +45,13 @@ struct Config {
   std::vector<billing::Plan> plans;
   std::vector<std::string> add_ons;
 
-  std::chrono::seconds rollup_every{3};
+  std::chrono::milliseconds rollup_every{2000};
   std::chrono::seconds quota_reset_every{60};
   std::chrono::seconds entitlement_sweep_every{60};
+  std::chrono::seconds close_every{3600};
+
+  std::chrono::days close_after{3};
+  std::string export_directory;  // empty: the close job writes no files
 
   LogLevel log_level = LogLevel::kInfo;
 };

@@ -27,8 +27,10 @@ struct JobOutcome {
 // A scheduled unit of work. `run` gets the time and a session and must be safe to run again after a crash.
 struct Job {
   std::string name;
-  std::chrono::seconds every{60};
+  std::chrono::milliseconds every{60'000};
   std::function<JobOutcome(db::Session&, Instant now)> run;
+  // Runs on a thread of its own, so that the others never make it late.
+  bool punctual = false;
 };
 
 // A row of billing_jobs.
@@ -55,7 +57,7 @@ std::optional<JobOutcome> RunJob(db::Pool& pool, const Job& job, Trigger trigger
 // "host:pid", the name under which this process holds leases.
 std::string ProcessName();
 
-// Runs jobs as they become due, one after the other, on a thread of its own.
+// Runs jobs as they become due: the punctual ones on a thread each, the others one after the other on one.
 class Scheduler {
  public:
   Scheduler(db::Pool& pool, std::vector<Job> jobs, Clock clock);
@@ -69,17 +71,16 @@ class Scheduler {
   uint64_t failures() const { return failures_.load(); }
 
  private:
-  void Loop(const std::stop_token& stop);
-  void RunDue(const std::stop_token& stop);
+  using Lane = std::vector<const Job*>;
+  void Loop(const std::stop_token& stop, const Lane& lane);
+  void RunDue(const std::stop_token& stop, const Lane& lane);
 
   db::Pool& pool_;
   const std::vector<Job> jobs_;
   const Clock clock_;
   const std::string owner_;
   std::atomic<uint64_t> failures_{0};
-  std::mutex mutex_;
-  std::condition_variable_any wake_;
-  std::jthread thread_;
+  std::vector<std::jthread> threads_;
 };
 
 }  // namespace billsync::jobs

@@ -36,7 +36,7 @@ struct FileSummary {
 struct Manifest {
   billing::Month period;
   std::string period_state;  // "open" or "closed"; the usage of a closed one is the same for ever
-  Instant as_of;  // the snapshot's moment, one for all files
+  Instant as_of;             // the snapshot's moment, one for all files
   int schema_version = 0;
   std::string program_version;
   std::vector<FileSummary> files;

@@ -1,6 +1,7 @@
 // Agent runs → billing_usage.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -29,6 +30,10 @@ int64_t RecomputeMonth(db::Session& session, const billing::Month& month, Instan
 // Rewrites the rows of the two open months that somebody else wrote or changed, whether their runs changed or not.
 // Returns the number of rows that changed.
 int64_t RestoreOpenMonths(db::Session& session, Instant now);
+
+// Age of the oldest committed change that Rollup has not taken yet; 0 when there is none. A change is as old as the
+// transaction that made it.
+std::chrono::milliseconds RollupLag(db::Session& session);
 
 // Every month with runs, deleted runs or recorded usage, oldest first. A run belongs to the month of its created_at in
 // UTC; outside of 1970 to 9998 to none.

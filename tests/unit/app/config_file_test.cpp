@@ -18,8 +18,8 @@ std::string Written(const Config& c) {
       << c.tls_key_file << "|" << c.max_connections << "|" << c.max_connections_per_peer << "|" << c.admin_tokens.size()
       << "|" << c.stripe_api_key.Empty() << "|" << c.stripe_api_base << "|" << c.entitlement.grace.count() << "|"
       << c.entitlement.silence.count() << "|" << c.add_ons.size() << "|" << c.rollup_every.count() << "|"
-      << c.quota_reset_every.count() << "|" << c.entitlement_sweep_every.count() << "|"
-      << static_cast<int>(c.log_level);
+      << c.quota_reset_every.count() << "|" << c.entitlement_sweep_every.count() << "|" << c.close_every.count() << "|"
+      << c.close_after.count() << "|" << c.export_directory << "|" << static_cast<int>(c.log_level);
   return out.str();
 }
 
@@ -49,7 +49,11 @@ TEST(ConfigFile, ReadsEveryKey) {
       {"[customers]\nlink_by_email = true", [](auto& c) { return c.link_by_email; }},
       {"[entitlement]\ngrace_days = 0", [](auto& c) { return c.entitlement.grace.count() == 0; }},
       {"[entitlement]\nsilence_days = 365", [](auto& c) { return c.entitlement.silence.count() == 365; }},
-      {"[jobs]\nrollup_every_s = 1", [](auto& c) { return c.rollup_every.count() == 1; }},
+      {"[jobs]\nrollup_every_s = 1", [](auto& c) { return c.rollup_every.count() == 1000; }},
+      {"[jobs]\nrollup_every_s = 0.25", [](auto& c) { return c.rollup_every.count() == 250; }},
+      {"[jobs]\nclose_every_s = 60", [](auto& c) { return c.close_every.count() == 60; }},
+      {"[usage]\nclose_after_days = 10", [](auto& c) { return c.close_after.count() == 10; }},
+      {"[usage]\nexport_directory = '/srv'", [](auto& c) { return c.export_directory == "/srv"; }},
       {"[jobs]\nquota_reset_every_s = 86400", [](auto& c) { return c.quota_reset_every.count() == 86400; }},
       {"[jobs]\nentitlement_sweep_every_s = 2", [](auto& c) { return c.entitlement_sweep_every.count() == 2; }},
       {"[log]\nlevel = 'debug'", [](auto& c) { return c.log_level == LogLevel::kDebug; }},
@@ -120,6 +124,11 @@ TEST(ConfigFile, NamesTheKeyOfEveryFault) {
       {"[entitlement]\ngrace_days = -1", {"entitlement.grace_days"}},
       {"[entitlement]\nsilence_days = 0", {"entitlement.silence_days"}},
       {"[jobs]\nrollup_every_s = 0", {"jobs.rollup_every_s"}},
+      {"[jobs]\nrollup_every_s = 0.1", {"jobs.rollup_every_s"}},
+      {"[jobs]\nrollup_every_s = nan", {"jobs.rollup_every_s"}},
+      {"[jobs]\nrollup_every_s = true", {"jobs.rollup_every_s"}},
+      {"[jobs]\nrollup_every_s = '2'", {"jobs.rollup_every_s"}},
+      {"[usage]\nclose_after_days = -1", {"usage.close_after_days"}},
       {"[jobs]\nquota_reset_every_s = 86401", {"jobs.quota_reset_every_s"}},
       {"[jobs]\nentitlement_sweep_every_s = 1.5", {"jobs.entitlement_sweep_every_s"}},
       {"[log]\nlevel = 'loud'", {"log.level"}},

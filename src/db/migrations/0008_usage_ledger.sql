@@ -102,6 +102,18 @@ CREATE TABLE billing_undated_runs (
 );
 COMMENT ON TABLE billing_undated_runs IS 'Month of terminal runs without created_at, completed_at and started_at';
 
+-- Runs that were allowed and have not ended yet, so that 100 callers at once cannot take the same last one.
+CREATE TABLE billing_run_reservations (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT billing_run_reservations_pkey PRIMARY KEY,
+    user_id uuid NOT NULL,
+    reserved_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT billing_run_reservations_order CHECK (expires_at > reserved_at)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX billing_run_reservations_user ON billing_run_reservations (user_id, id);
+COMMENT ON TABLE billing_run_reservations IS
+    'Runs that try_consume_run() allowed and that have neither ended nor expired';
+
 -- How far history is taken in. Months before filled_from are not drained or published yet.
 CREATE TABLE billing_usage_fill (
     only_row boolean DEFAULT true
@@ -201,9 +213,31 @@ $$;
 COMMENT ON FUNCTION billing_count_run(uuid, timestamptz, int) IS
     'Moves users.monthly_runs_used by one run of the current period';
 
--- A run becomes terminal under an id that was deleted before (a restore, a move between partitions): the deleted one
--- counts no more. Its delta is appended already, see below.
-CREATE FUNCTION billing_forget_retired(id uuid)
+-- Appends one run: sign 1 for what it now counts for, -1 for what it counted for until now.
+CREATE FUNCTION billing_append_run(
+    sign int, id uuid, user_id uuid, moment timestamptz, status run_status, model_used text, tokens bigint,
+    cost_usd numeric)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    of_month date := CASE WHEN moment IS NULL THEN billing_undated_month(id) ELSE billing_usage_month(moment) END;
+BEGIN
+    INSERT INTO billing_usage_deltas (
+        run_id, user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT id, user_id, of_month, billing_usage_model(model_used), sign * (status = 'completed')::int,
+           sign * (status = 'failed')::int, sign * (status = 'cancelled')::int,
+           sign * (billing_usage_cost(cost_usd) IS NULL)::int, sign * tokens::numeric,
+           sign * coalesce(billing_usage_cost(cost_usd), 0)
+    WHERE of_month IS NOT NULL;
+END;
+$$;
+COMMENT ON FUNCTION billing_append_run(int, uuid, uuid, timestamptz, run_status, text, bigint, numeric) IS
+    'Appends the delta of one terminal run';
+
+-- A run becomes terminal under an id that was deleted before (a restore, a move between partitions): what was deleted
+-- counts no more.
+CREATE FUNCTION billing_take_back_retired(id uuid)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -211,89 +245,121 @@ DECLARE
     retired record;
 BEGIN
     DELETE FROM billing_retired_runs r WHERE r.run_id = id RETURNING r.* INTO retired;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM billing_append_run(
+        -1, id, retired.user_id, coalesce(retired.created_at, retired.completed_at), retired.status,
+        retired.model_used,
+        billing_usage_tokens(retired.tokens_total, retired.tokens_prompt, retired.tokens_completion),
+        retired.cost_usd);
     IF retired.status = 'completed' THEN
         PERFORM billing_count_run(retired.user_id, coalesce(retired.completed_at, retired.created_at), -1);
     END IF;
 END;
 $$;
-COMMENT ON FUNCTION billing_forget_retired(uuid) IS 'Un-meters a deleted run that has come back';
+COMMENT ON FUNCTION billing_take_back_retired(uuid) IS 'Un-meters a deleted run that has come back';
 
--- INSERT of a terminal run, and UPDATE of one that was or becomes terminal: takes away what the run counted for until
--- now and adds what it counts for from now on, for usage and for the quota.
-CREATE FUNCTION billing_meter_run()
+-- A run ends what try_consume_run() took for it. A run from before (a restore, an import) does not; the platform's clock
+-- may be a little behind.
+CREATE FUNCTION billing_release_run(for_user uuid, created_at timestamptz)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    DELETE FROM billing_run_reservations r
+    WHERE r.id = (SELECT h.id
+                  FROM billing_run_reservations h
+                  WHERE h.user_id = for_user
+                    AND h.reserved_at <= coalesce(billing_release_run.created_at, now()) + interval '5 minutes'
+                  ORDER BY h.id
+                  LIMIT 1
+                  FOR UPDATE SKIP LOCKED);
+END;
+$$;
+COMMENT ON FUNCTION billing_release_run(uuid, timestamptz) IS 'Frees the oldest reservation of a user';
+
+-- A run ends: it is inserted terminal, or becomes so. Every run of the platform pays for this once, so it has few
+-- statements and few expressions: PL/pgSQL prepares each of them again in each transaction.
+CREATE FUNCTION billing_meter_ended_run()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = public, pg_temp
 AS $$
 DECLARE
-    counted boolean := TG_OP = 'UPDATE' AND OLD.status IN ('completed', 'failed', 'cancelled');
-    was_completed boolean := TG_OP = 'UPDATE' AND OLD.status = 'completed';
-    of_month date;
-    appended int;
+    restored boolean;
+    reserved boolean;
 BEGIN
-    IF counted THEN
-        of_month := billing_usage_month(coalesce(OLD.created_at, OLD.completed_at, OLD.started_at));
-        IF of_month IS NULL AND coalesce(OLD.created_at, OLD.completed_at, OLD.started_at) IS NULL THEN
-            of_month := billing_undated_month(OLD.id);
-        END IF;
-        INSERT INTO billing_usage_deltas (
-            run_id, user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
-        SELECT OLD.id, OLD.user_id, of_month, billing_usage_model(OLD.model_used),
-               -(OLD.status = 'completed')::int, -(OLD.status = 'failed')::int, -(OLD.status = 'cancelled')::int,
-               -(billing_usage_cost(OLD.cost_usd) IS NULL)::int,
-               -billing_usage_tokens(OLD.tokens_total, OLD.tokens_prompt, OLD.tokens_completion),
-               -coalesce(billing_usage_cost(OLD.cost_usd), 0)
-        WHERE of_month IS NOT NULL;
+    INSERT INTO billing_usage_deltas (
+        run_id, user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT NEW.id, NEW.user_id, m.month, billing_usage_model(NEW.model_used),
+           (NEW.status = 'completed')::int, (NEW.status = 'failed')::int, (NEW.status = 'cancelled')::int,
+           (billing_usage_cost(NEW.cost_usd) IS NULL)::int,
+           billing_usage_tokens(NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion),
+           coalesce(billing_usage_cost(NEW.cost_usd), 0)
+    FROM (SELECT CASE WHEN coalesce(NEW.created_at, NEW.completed_at, NEW.started_at) IS NULL
+                      THEN billing_undated_month(NEW.id)
+                      ELSE billing_usage_month(coalesce(NEW.created_at, NEW.completed_at, NEW.started_at)) END AS month
+          OFFSET 0) m
+    WHERE m.month IS NOT NULL;
+
+    SELECT EXISTS (SELECT FROM billing_retired_runs r WHERE r.run_id = NEW.id),
+           EXISTS (SELECT FROM billing_run_reservations h WHERE h.user_id = NEW.user_id)
+    INTO restored, reserved;
+    IF restored THEN
+        PERFORM billing_take_back_retired(NEW.id);
+    END IF;
+    IF reserved THEN
+        PERFORM billing_release_run(NEW.user_id, NEW.created_at);
     END IF;
 
+    -- As in billing_count_run().
+    UPDATE users u
+    SET monthly_runs_used = coalesce(u.monthly_runs_used, 0) + 1
+    WHERE NEW.status = 'completed' AND u.id = NEW.user_id
+      AND coalesce(NEW.completed_at, NEW.created_at, now())
+          >= billing_quota_period_start(u.id, u.quota_reset_date, u.created_at);
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION billing_meter_ended_run() IS
+    'Meters a run that ends: usage into billing_usage_deltas, quota into users.monthly_runs_used';
+
+-- A run that had ended changes: takes away what it counted for until now and adds what it counts for from now on.
+CREATE FUNCTION billing_meter_changed_run()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = public, pg_temp
+AS $$
+BEGIN
+    PERFORM billing_append_run(
+        -1, OLD.id, OLD.user_id, coalesce(OLD.created_at, OLD.completed_at, OLD.started_at), OLD.status, OLD.model_used,
+        billing_usage_tokens(OLD.tokens_total, OLD.tokens_prompt, OLD.tokens_completion), OLD.cost_usd);
+    IF NEW.id <> OLD.id THEN
+        PERFORM billing_take_back_retired(NEW.id);
+    END IF;
     IF NEW.status IN ('completed', 'failed', 'cancelled') THEN
-        of_month := billing_usage_month(coalesce(NEW.created_at, NEW.completed_at, NEW.started_at));
-        IF of_month IS NULL AND coalesce(NEW.created_at, NEW.completed_at, NEW.started_at) IS NULL THEN
-            of_month := billing_undated_month(NEW.id);
-        END IF;
-        INSERT INTO billing_usage_deltas (
-            run_id, user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
-        SELECT NEW.id, NEW.user_id, of_month, billing_usage_model(NEW.model_used),
-               (NEW.status = 'completed')::int, (NEW.status = 'failed')::int, (NEW.status = 'cancelled')::int,
-               (billing_usage_cost(NEW.cost_usd) IS NULL)::int,
-               billing_usage_tokens(NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion)::numeric,
-               coalesce(billing_usage_cost(NEW.cost_usd), 0)
-        WHERE of_month IS NOT NULL
-        UNION ALL
-        SELECT r.run_id, r.user_id, billing_usage_month(coalesce(r.created_at, r.completed_at)),
-               billing_usage_model(r.model_used),
-               -(r.status = 'completed')::int, -(r.status = 'failed')::int, -(r.status = 'cancelled')::int,
-               -(billing_usage_cost(r.cost_usd) IS NULL)::int,
-               -billing_usage_tokens(r.tokens_total, r.tokens_prompt, r.tokens_completion),
-               -coalesce(billing_usage_cost(r.cost_usd), 0)
-        FROM billing_retired_runs r
-        WHERE r.run_id = NEW.id AND billing_usage_month(coalesce(r.created_at, r.completed_at)) IS NOT NULL
-          AND NOT (counted AND OLD.id = NEW.id);
-        GET DIAGNOSTICS appended = ROW_COUNT;
-        IF appended > (of_month IS NOT NULL)::int THEN
-            PERFORM billing_forget_retired(NEW.id);
-        END IF;
+        PERFORM billing_append_run(
+            1, NEW.id, NEW.user_id, coalesce(NEW.created_at, NEW.completed_at, NEW.started_at), NEW.status,
+            NEW.model_used, billing_usage_tokens(NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion),
+            NEW.cost_usd);
     END IF;
 
-    IF was_completed AND NEW.status = 'completed' AND OLD.user_id = NEW.user_id
-       AND OLD.completed_at IS NOT DISTINCT FROM NEW.completed_at THEN
-        RETURN NULL;
-    END IF;
-    IF was_completed THEN
-        PERFORM billing_count_run(OLD.user_id, coalesce(OLD.completed_at, OLD.created_at, now()), -1);
-    END IF;
-    IF NEW.status = 'completed' THEN
-        UPDATE users u
-        SET monthly_runs_used = coalesce(u.monthly_runs_used, 0) + 1
-        WHERE u.id = NEW.user_id
-          AND coalesce(NEW.completed_at, NEW.created_at, now())
-              >= billing_quota_period_start(u.id, u.quota_reset_date, u.created_at);
+    IF (OLD.status, OLD.user_id, coalesce(OLD.completed_at, OLD.created_at))
+       IS DISTINCT FROM (NEW.status, NEW.user_id, coalesce(NEW.completed_at, NEW.created_at)) THEN
+        IF OLD.status = 'completed' THEN
+            PERFORM billing_count_run(OLD.user_id, coalesce(OLD.completed_at, OLD.created_at, now()), -1);
+        END IF;
+        IF NEW.status = 'completed' THEN
+            PERFORM billing_count_run(NEW.user_id, coalesce(NEW.completed_at, NEW.created_at, now()), 1);
+        END IF;
     END IF;
     RETURN NULL;
 END;
 $$;
-COMMENT ON FUNCTION billing_meter_run() IS 'Meters runs: usage into billing_usage_deltas, quota into users.monthly_runs_used';
+COMMENT ON FUNCTION billing_meter_changed_run() IS 'Meters what changes of a run that had ended';
 
 -- DELETE: what was metered stays metered; the run moves to billing_retired_runs, so that a recomputation still finds it.
 -- One without any date keeps the month it was first seen in. By row, so that a run that is deleted and inserted by one
@@ -367,17 +433,23 @@ BEGIN
         AFTER INSERT ON agent_runs
         FOR EACH ROW
         WHEN (NEW.status IN ('completed', 'failed', 'cancelled'))
-        EXECUTE FUNCTION billing_meter_run();
+        EXECUTE FUNCTION billing_meter_ended_run();
+    CREATE OR REPLACE TRIGGER agent_runs_meter_end
+        AFTER UPDATE ON agent_runs
+        FOR EACH ROW
+        WHEN (NEW.status IN ('completed', 'failed', 'cancelled')
+              AND (OLD.status IN ('completed', 'failed', 'cancelled')) IS NOT TRUE)
+        EXECUTE FUNCTION billing_meter_ended_run();
     CREATE OR REPLACE TRIGGER agent_runs_recount_usage
         AFTER UPDATE ON agent_runs
         FOR EACH ROW
-        WHEN ((OLD.status IN ('completed', 'failed', 'cancelled') OR NEW.status IN ('completed', 'failed', 'cancelled'))
+        WHEN (OLD.status IN ('completed', 'failed', 'cancelled')
               AND (OLD.status, OLD.user_id, OLD.created_at, OLD.completed_at, OLD.started_at, OLD.model_used,
                    OLD.cost_usd, OLD.tokens_total, OLD.tokens_prompt, OLD.tokens_completion, OLD.id)
                   IS DISTINCT FROM
                   (NEW.status, NEW.user_id, NEW.created_at, NEW.completed_at, NEW.started_at, NEW.model_used,
                    NEW.cost_usd, NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion, NEW.id))
-        EXECUTE FUNCTION billing_meter_run();
+        EXECUTE FUNCTION billing_meter_changed_run();
 
     CREATE OR REPLACE TRIGGER agent_runs_retire
         AFTER DELETE ON agent_runs
@@ -395,7 +467,7 @@ $$;
 COMMENT ON FUNCTION billing_install_metering() IS 'Puts the triggers that meter and retire runs on agent_runs';
 
 COMMENT ON FUNCTION increment_user_runs() IS
-    'Not used any more: billing_meter_run() keeps users.monthly_runs_used';
+    'Not used any more: billing_meter_ended_run() and its like keep users.monthly_runs_used';
 
 -- ── Recomputation ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,121 @@
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+
+#include "billsync/app/month_close.h"
+#include "billsync/base/json_writer.h"
+#include "billsync/jobs/scheduler.h"
+#include "context.h"
+#include "drift_table.h"
+#include "terminal.h"
+
+namespace billsync::cli {
+namespace {
+
+struct CloseOptions {
+  std::optional<std::string> period;
+  std::optional<std::string> output;
+};
+
+// Who sits at this terminal, for the record.
+std::string Who() {
+  const char* user = std::getenv("USER");
+  return std::string(user == nullptr ? "somebody" : user) + "@" + jobs::ProcessName();
+}
+
+std::string_view Doing(usage::CloseStep step) {
+  switch (step) {
+    case usage::CloseStep::kRollup:
+      return "bringing usage up to date";
+    case usage::CloseStep::kVerify:
+    case usage::CloseStep::kClose:
+      return "recomputing, comparing and freezing";
+    case usage::CloseStep::kReset:
+      return "resetting quotas that are due";
+    case usage::CloseStep::kExport:
+      return "writing files";
+  }
+  return "";
+}
+
+void PrintOutcome(const Context& context, const app::MonthCloseOutcome& outcome) {
+  const auto& period = outcome.period;
+  if (context.json) {
+    JsonObject one;
+    one.Add("period", period.month.Text()).Add("closed_at", FormatInstant(*period.closed_at));
+    one.Add("closed_by", period.closed_by).Add("users", period.users).Add("total_runs", period.total_runs);
+    one.Add("total_tokens", period.total_tokens).Add("total_cost_usd", period.total_cost_usd);
+    one.Add("total_cost_exact_usd", period.total_cost_exact_usd).Add("usage_sha256", period.usage_sha256);
+    std::cout << one.Add("quotas_reset", outcome.quotas_reset).Text() << "\n";
+    return;
+  }
+  std::cout << period.month.Text() << " is closed since " << FormatInstant(*period.closed_at).substr(0, 19) << "Z by "
+            << period.closed_by << ": " << period.users << " users, " << period.total_runs << " runs, USD "
+            << period.total_cost_usd << "\n  sha256 " << period.usage_sha256 << "\n";
+  if (outcome.quotas_reset > 0) std::cout << outcome.quotas_reset << " users' quotas reset\n";
+  if (!outcome.exported) return;
+  for (const auto& file : outcome.exported->files) {
+    std::cout << file.name << ": " << file.rows << " rows, sha256 " << file.sha256 << "\n";
+  }
+}
+
+int Refuse(const Context& context, const billing::Month& month, const usage::NotClosed& refusal) {
+  switch (refusal.reason) {
+    case usage::NotClosed::Reason::kNotOver:
+      throw CliError(kUsage, month.Text() + " is not over yet (UTC)");
+    case usage::NotClosed::Reason::kDrift:
+      break;
+  }
+  if (context.json) {
+    std::cout << CheckJson(refusal.check) << "\n";
+  } else {
+    PrintDrifts({refusal.check});
+  }
+  std::cerr << "billsync: " << month.Text() << " is not closed: its usage differs from its runs in "
+            << refusal.check.drifts.size() << " places; `billsync rollup --full --period " << month.Text()
+            << "` puts it right\n";
+  return kNeedsAttention;
+}
+
+int Close(const Context& context, const CloseOptions& options) {
+  const auto config = context.Load(app::MissingForDatabase);
+  std::vector<billing::Month> months;
+  if (options.period) {
+    const auto month = billing::Month::Parse(*options.period);
+    if (!month) throw CliError(kUsage, "PERIOD must be a month such as 2026-10, not '" + *options.period + "'");
+    months.push_back(*month);
+  }
+  auto session = context.Connect("close");
+  app::MonthCloseOptions batch{.by = Who(), .export_directory = options.output};
+  if (!batch.export_directory && !config.export_directory.empty()) batch.export_directory = config.export_directory;
+  const auto last = batch.export_directory ? usage::CloseStep::kExport : usage::CloseStep::kReset;
+  if (!options.period) months = usage::MonthsToClose(session, SystemNow(), config.close_after.count(), last);
+  if (months.empty() && !context.json) std::cout << "No month is due to be closed.\n";
+  for (const auto& month : months) {
+    ProgressBar bar("rows");
+    app::MonthCloseProgress progress;
+    progress.exporting = [&](int64_t rows, int64_t total) { bar.Update(rows, total); };
+    progress.begun = [&](usage::CloseStep step) {
+      if (!context.json) std::cout << month.Text() << ": " << Doing(step) << " …" << std::endl;
+    };
+    const auto outcome = app::RunMonthClose(session, month, batch, SystemNow, progress);
+    if (!outcome) return Refuse(context, month, outcome.error());
+    PrintOutcome(context, *outcome);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void AddClose(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand(
+      "close", "close a month for good: roll up, verify, freeze, reset quotas, export (exit 3 if it has drifted)");
+  const auto options = std::make_shared<CloseOptions>();
+  command->add_option("PERIOD", options->period, "the month, YYYY-MM; without it every month that is due");
+  command->add_option("--output", options->output,
+                      "write the month's files to DIR/YYYY-MM; without it to usage.export_directory, if that is set");
+  AddJsonFlag(*command, context);
+  command->callback([&context, options] { context.run = [&context, options] { return Close(context, *options); }; });
+}
+
+}  // namespace billsync::cli

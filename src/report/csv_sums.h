@@ -1,0 +1,48 @@
+// Adds up columns of a CSV text as it comes by, by a reader that shares nothing with the writer.
+#pragma once
+
+#include <map>
+#include <ostream>
+#include <streambuf>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace billsync::report {
+
+// A sum of decimals with up to 18 digits before and 6 behind the point, exact.
+class DecimalSum {
+ public:
+  // Throws std::runtime_error when `text` is no such number.
+  void Add(std::string_view text);
+  bool operator==(const DecimalSum& other) const;
+  // With six digits behind the point.
+  std::string Text() const;
+
+ private:
+  int64_t whole_ = 0, micros_ = 0;  // micros_ within a million of 0, perhaps of another sign
+};
+
+// A stream that keeps sums and nothing else. The first record names the columns; a column "currency" keeps the sums of
+// each currency apart, and without one everything is in USD. RFC 4180, in pieces of any size.
+class CsvSums : private std::streambuf, public std::ostream {
+ public:
+  explicit CsvSums(std::vector<std::string> columns);
+  // The sum of a column; zero when there was nothing to add.
+  DecimalSum Of(const std::string& currency, const std::string& column) const;
+
+ private:
+  int_type overflow(int_type c) override;
+  std::streamsize xsputn(const char* text, std::streamsize size) override;
+  void Take(char c);
+  void EndCell();
+  void EndRecord();
+
+  const std::vector<std::string> columns_;
+  std::vector<std::string> header_, cells_;
+  std::string cell_;
+  bool quoted_ = false, quote_before_ = false;
+  std::map<std::string, std::map<std::string, DecimalSum>> sums_;
+};
+
+}  // namespace billsync::report

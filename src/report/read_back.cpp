@@ -1,0 +1,26 @@
+#include "billsync/report/read_back.h"
+
+#include "columns.h"
+#include "csv_sums.h"
+
+namespace billsync::report {
+
+std::vector<TotalMismatch> ReadBack(db::Session& session, Report report, const billing::Month& period) {
+  const auto& columns = ShapeOf(report).total_columns;
+  CsvSums sums({columns.begin(), columns.end()});
+  const auto manifest = ExportToStream(session, report, period, sums, [](int64_t, int64_t) {});
+  std::vector<TotalMismatch> mismatches;
+  for (const auto& file : manifest.files) {
+    for (const auto& [currency, totals] : file.totals) {
+      for (const auto& [column, total] : totals) {
+        DecimalSum expected;
+        expected.Add(total);
+        const DecimalSum found = sums.Of(currency, column);
+        if (!(found == expected)) mismatches.push_back({currency, column, found.Text(), total});
+      }
+    }
+  }
+  return mismatches;
+}
+
+}  // namespace billsync::report

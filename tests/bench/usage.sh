@@ -1,0 +1,258 @@
+#!/usr/bin/env bash
+# Bench of usage: what counting costs, against what PostgreSQL itself costs, in one run on one machine.
+#
+#   tests/bench/usage.sh            needs build/billsync; prints a table, writes build/bench/usage.json
+#
+# RUNS      history of the large database, default 1000000; the figures in the README are of 10000000
+# SMALL     history of the small one, default RUNS / 10
+# USERS     20000, few of whom run most
+# SECONDS_EACH  of each pgbench run, default 10 · REPEATS of each pair, interleaved, default 5 · CLIENTS 8
+# RESET_USERS   users due at once, default 100000
+# ONLY      a comma separated choice of: fill, recompute, rollup, fresh, writes, reset
+#
+# A private PostgreSQL with durable settings (fsync, synchronous_commit, full_page_writes on). Every figure is a ratio of
+# medians, plain case first, both taken in turns.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+RUNS=${RUNS:-1000000} SMALL=${SMALL:-$((RUNS / 10))} USERS=${USERS:-20000} SECONDS_EACH=${SECONDS_EACH:-10}
+REPEATS=${REPEATS:-5} CLIENTS=${CLIENTS:-8} RESET_USERS=${RESET_USERS:-100000}
+ONLY=${ONLY:-fill,recompute,rollup,fresh,writes,reset}
+readonly here=tests/bench/usage out=build/bench
+readonly cluster=$PWD/$out/cluster billsync=$PWD/build/billsync
+mkdir -p "$out"
+: >"$out/usage.lines"
+
+cluster() { config/postgres-cluster.sh "$1" "$cluster"; }
+url() { cluster url | sed "s,@/billsync,@/$1,"; }
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$(url "$1")" "${@:2}"; }
+program() { DATABASE_URL=$(url "$1") "$billsync" "${@:2}"; }
+wanted() { case ",$ONLY," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
+say() { printf '%s\n' "$*" >&2; }
+
+now_ms() { date +%s%3N; }
+# Milliseconds that a command takes.
+timed() {
+  local begun
+  begun=$(now_ms)
+  "$@" >/dev/null
+  echo $(($(now_ms) - begun))
+}
+median() { sort -n | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", a / b}'; }
+
+# One line of the table: figure, plain, ours, ratio, goal.
+line() {
+  printf '%s|%s|%s|%s|%s\n' "$@" >>"$out/usage.lines"
+  say "$1: $2 → $3 ($4; goal $5)"
+}
+
+make_database() { # name, runs: the platform as found, with history
+  say "making $1 with $2 runs …"
+  sql billsync -c "DROP DATABASE IF EXISTS $1" -c "CREATE DATABASE $1"
+  psql -X -q "$(url "$1")" -f fixtures/platform/as-found.sql >/dev/null 2>&1 || true
+  sql "$1" -v users="$USERS" -v runs="$2" -f $here/history.sql
+  sql "$1" -c 'VACUUM ANALYZE agent_runs' -c 'VACUUM ANALYZE users'
+}
+
+migrate() {
+  program "$1" migrate >/dev/null
+  sql "$1" -c 'VACUUM ANALYZE billing_usage' -c 'VACUUM ANALYZE billing_usage_by_model'
+}
+
+readonly month="date_trunc('month', now() - interval '3 months')"
+bare() {
+  sql "$1" -c "SELECT count(*) FROM (SELECT user_id, model_used, count(*), sum(cost_usd), sum(tokens_total) FROM agent_runs
+    WHERE created_at >= $month AND created_at < $month + interval '1 month'
+      AND status IN ('completed', 'failed', 'cancelled') GROUP BY user_id, model_used OFFSET 0) t"
+}
+month_name() { sql "$1" -c "SELECT to_char($month, 'YYYY-MM')"; }
+forget_month() {
+  sql "$1" -c "DELETE FROM billing_usage_by_model WHERE month = $month::date" \
+    -c "DELETE FROM billing_usage WHERE period_start = $month::date" -c 'VACUUM billing_usage_by_model, billing_usage'
+}
+
+bench_fill() {
+  make_database large "$RUNS"
+  program large migrate --check >/dev/null || true
+  local took
+  took=$(timed program large migrate)
+  line "migrate and first fill of $RUNS runs, s" - "$(ratio "$took" 1000)" - -
+}
+
+bench_recompute() {
+  local i name bares=() checks=() fulls=()
+  name=$(month_name large)
+  for ((i = 0; i < REPEATS; i++)); do
+    bares+=("$(timed bare large)")
+    checks+=("$(timed program large verify usage --period "$name")")
+    forget_month large
+    fulls+=("$(timed program large rollup --full --period "$name")")
+  done
+  local b c f
+  b=$(printf '%s\n' "${bares[@]}" | median)
+  c=$(printf '%s\n' "${checks[@]}" | median)
+  f=$(printf '%s\n' "${fulls[@]}" | median)
+  line "drift check of a month of $RUNS runs, ms" "$b" "$c" "$(ratio "$c" "$b")" "≤ 1.3"
+  line "recomputation and publication of that month, ms" "$b" "$f" "$(ratio "$f" "$b")" "≤ 2.0"
+}
+
+add_runs() { # database, count: into the current month
+  sql "$1" -v users="$USERS" -c "INSERT INTO agent_runs (agent_id, team_id, user_id, input, status, completed_at, model_used, tokens_total, cost_usd)
+    SELECT '00000000-0000-4000-8000-200000000001', '00000000-0000-4000-8000-100000000001',
+           md5('user' || (1 + floor($USERS * power(random(), 3)))::int)::uuid,
+           'x', 'completed', now(), 'gpt-4o', 10, 0.01 FROM generate_series(1, $2)"
+}
+
+bench_rollup() {
+  make_database small "$SMALL"
+  migrate small
+  local i small=() large=()
+  for ((i = 0; i < REPEATS + 1; i++)); do
+    for name in small large; do
+      add_runs "$name" 10000
+      local took
+      took=$(timed program "$name" rollup)
+      [ "$i" -eq 0 ] || eval "$name+=($took)" # the first one makes the month's rows
+    done
+  done
+  local s l
+  s=$(printf '%s\n' "${small[@]}" | median)
+  l=$(printf '%s\n' "${large[@]}" | median)
+  line "rollup of 10,000 new runs at $SMALL and at $RUNS, ms" "$s" "$l" "$(ratio "$l" "$s")" "≤ 1.15"
+}
+
+# p99 of the time from commit to billing_usage, one run every 50 ms.
+freshness() { # seconds between rollups
+  local config=$out/fresh.toml
+  sed '/^\[jobs\]/,/^$/d' fixtures/demo/billsync.toml >"$config"
+  printf '\n[jobs]\nrollup_every_s = %s\n' "$1" >>"$config"
+  DATABASE_URL=$(url large) STRIPE_WEBHOOK_SECRET=whsec_bench BILLSYNC_LISTEN=127.0.0.1:0 \
+    "$billsync" --config "$config" serve >/dev/null 2>"$out/serve.log" &
+  local pid=$!
+  sleep 3
+  sql large -c "CREATE TABLE IF NOT EXISTS bench_fresh (ms numeric)" -c 'TRUNCATE bench_fresh'
+  sql large >/dev/null <<SQL
+DO \$\$
+DECLARE
+    begun timestamptz;
+    before bigint;
+    seen bigint;
+BEGIN
+    FOR i IN 1..$((SECONDS_EACH * 4)) LOOP
+        SELECT coalesce(sum(total_runs), 0) INTO before FROM billing_usage
+        WHERE user_id = md5('user2')::uuid AND period_start = date_trunc('month', now())::date;
+        INSERT INTO agent_runs (agent_id, team_id, user_id, input, status, completed_at, cost_usd)
+        VALUES ('00000000-0000-4000-8000-200000000001', '00000000-0000-4000-8000-100000000001',
+                md5('user2')::uuid, 'x', 'completed', now(), 0.01);
+        COMMIT;
+        begun := clock_timestamp();
+        LOOP
+            SELECT coalesce(sum(total_runs), 0) INTO seen FROM billing_usage
+            WHERE user_id = md5('user2')::uuid AND period_start = date_trunc('month', now())::date;
+            COMMIT;
+            EXIT WHEN seen > before OR clock_timestamp() > begun + interval '30 seconds';
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+        INSERT INTO bench_fresh VALUES (extract(epoch FROM clock_timestamp() - begun) * 1000);
+        COMMIT;
+        PERFORM pg_sleep(random() * 0.3);
+    END LOOP;
+END;
+\$\$;
+SQL
+  kill "$pid"
+  wait "$pid" || true
+  sql large -c 'SELECT round(percentile_disc(0.99) WITHIN GROUP (ORDER BY ms)) FROM bench_fresh'
+}
+
+bench_fresh() {
+  line "commit to billing_usage, default schedule, p99 ms" - "$(freshness 2)" - "≤ 5000"
+  line "commit to billing_usage, every 0.2 s, p99 ms" - "$(freshness 0.2)" - "≤ 1000"
+}
+
+# Transactions a second of a script against a database.
+throughput() { # database, script, clients
+  pgbench -n -M prepared -c "$3" -j 2 -T "$SECONDS_EACH" -D users="$USERS" -f "$here/$2.sql" "$(url "$1")" 2>/dev/null |
+    sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+}
+
+bench_writes() {
+  make_database found "$SMALL"
+  make_database ours "$SMALL"
+  migrate ours
+  local kind clients i
+  for kind in life bulk; do
+    clients=$CLIENTS
+    [ $kind = life ] || clients=1
+    local plain=() counted=()
+    throughput found $kind "$clients" >/dev/null # warm: pages and plans
+    throughput ours $kind "$clients" >/dev/null
+    for ((i = 0; i < REPEATS; i++)); do
+      sql billsync -c CHECKPOINT
+      plain+=("$(throughput found $kind "$clients")")
+      sql billsync -c CHECKPOINT
+      counted+=("$(throughput ours $kind "$clients")")
+      program ours rollup >/dev/null
+    done
+    local p c goal='≤ 1.20'
+    [ $kind = life ] || goal='≤ 1.15'
+    p=$(printf '%s\n' "${plain[@]}" | median)
+    c=$(printf '%s\n' "${counted[@]}" | median)
+    if [ $kind = life ]; then
+      line "a run's life (queued, running, completed), $clients clients, lives/s" "$p" "$c" "$(ratio "$p" "$c")" "$goal"
+    else
+      line "1,000 runs in one statement, statements/s" "$p" "$c" "$(ratio "$p" "$c")" "$goal"
+    fi
+  done
+}
+
+# p99 in milliseconds of single-row reads and updates of users.
+users_p99() {
+  local log=$out/users-log
+  rm -f "$log"*
+  pgbench -n -M prepared -c 4 -j 1 -T "$1" -D users="$RESET_USERS" -f $here/users.sql -l --log-prefix="$log" "$(url reset)" >/dev/null 2>&1
+  cat "$log"* | awk '{print $3}' | sort -n | awk '{v[NR] = $1} END {printf "%.1f\n", v[int(NR * 0.99)] / 1000}'
+}
+
+bench_reset() {
+  local saved=$USERS quiet busy took
+  USERS=$RESET_USERS
+  make_database reset "$SMALL"
+  USERS=$saved
+  migrate reset
+  sql reset -c "UPDATE users SET quota_reset_date = (now() AT TIME ZONE 'UTC')::date, monthly_runs_used = 5" -c 'VACUUM ANALYZE users'
+  quiet=$(users_p99 "$SECONDS_EACH")
+  users_p99 "$SECONDS_EACH" >"$out/busy" &
+  local load=$! i begun callers=()
+  sleep 1
+  begun=$(now_ms)
+  for ((i = 0; i < 8; i++)); do
+    program reset reset-quotas --json >"$out/reset.$i" &
+    callers+=($!)
+  done
+  wait "${callers[@]}"
+  took=$(($(now_ms) - begun))
+  wait $load
+  busy=$(cat "$out/busy")
+  line "reset of $RESET_USERS due users by 8 callers at once, s" - "$(ratio "$took" 1000)" - "≤ 30 at 1000000"
+  line "p99 of reads and updates of users meanwhile, ms" "$quiet" "$busy" "$(ratio "$busy" "$quiet")" "≤ 2"
+  line "users reset, and resets recorded" "$RESET_USERS" "$(sql reset -c 'SELECT count(*) || $$ of $$ || count(DISTINCT user_id) FROM billing_quota_resets')" - "equal"
+}
+
+table() {
+  echo
+  printf 'machine: %s cores, %s; PostgreSQL %s, fsync on\n\n' "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
+    "$(sql billsync -c 'SHOW server_version')"
+  awk -F'|' 'BEGIN {printf "%-72s %12s %12s %7s  %s\n", "FIGURE", "PLAIN", "BILLSYNC", "RATIO", "GOAL"}
+             {printf "%-72s %12s %12s %7s  %s\n", $1, $2, $3, $4, $5}' "$out/usage.lines"
+  awk -F'|' 'BEGIN {print "["} {printf "%s  {\"figure\": \"%s\", \"plain\": \"%s\", \"billsync\": \"%s\", \"ratio\": \"%s\", \"goal\": \"%s\"}", NR > 1 ? ",\n" : "", $1, $2, $3, $4, $5} END {print "\n]"}' \
+    "$out/usage.lines" >"$out/usage.json"
+}
+
+[ -x "$billsync" ] || { say "build/billsync is missing; type: make build"; exit 1; }
+cluster start
+trap 'cluster stop' EXIT
+for part in fill recompute rollup fresh writes reset; do
+  if wanted $part; then bench_$part; fi
+done
+table

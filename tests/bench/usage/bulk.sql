@@ -1,0 +1,2 @@
+-- 1,000 runs in one statement.
+INSERT INTO agent_runs (agent_id, team_id, user_id, input, output, status, created_at, completed_at, model_used, tokens_total, cost_usd) SELECT '00000000-0000-4000-8000-200000000001', '00000000-0000-4000-8000-100000000001', md5('user' || (1 + floor(:users * power(random(), 3)))::int)::uuid, 'summarise this', 'done', 'completed', now(), now(), 'gpt-4o', 1200, 0.0125 FROM generate_series(1, 1000);
