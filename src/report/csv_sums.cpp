@@ -50,10 +50,6 @@ std::string DecimalSum::Text() const {
          std::string(6 - digits.size(), '0') + digits;
 }
 
-CsvSums::CsvSums(std::vector<std::string> columns) : std::ostream(this), columns_(std::move(columns)) {
-  exceptions(std::ios::badbit);  // what is wrong with a record is to be heard, and not only a flag
-}
-
 DecimalSum CsvSums::Of(const std::string& currency, const std::string& column) const {
   const auto found = sums_.find(currency);
   if (found == sums_.end()) return {};

@@ -1,8 +1,8 @@
 // Adds up columns of a CSV text as it comes by, by a reader that shares nothing with the writer.
 #pragma once
 
+#include <cstdint>
 #include <map>
-#include <ostream>
 #include <streambuf>
 #include <string>
 #include <string_view>
@@ -23,17 +23,20 @@ class DecimalSum {
   int64_t whole_ = 0, micros_ = 0;  // micros_ within a million of 0, perhaps of another sign
 };
 
-// A stream that keeps sums and nothing else. The first record names the columns; a column "currency" keeps the sums of
-// each currency apart, and without one everything is in USD. RFC 4180, in pieces of any size.
-class CsvSums : private std::streambuf, public std::ostream {
+// Behind a std::ostream: keeps sums and nothing else. The first record names the columns; a column "currency" keeps the
+// sums of each currency apart, and without one everything is in USD. RFC 4180, in pieces of any size.
+class CsvSums : public std::streambuf {
  public:
-  explicit CsvSums(std::vector<std::string> columns);
+  explicit CsvSums(std::vector<std::string> columns) : columns_(std::move(columns)) {}
   // The sum of a column; zero when there was nothing to add.
   DecimalSum Of(const std::string& currency, const std::string& column) const;
 
- private:
+ protected:
+  // Throw std::runtime_error when a record has lost a column or holds no number where one is added up.
   int_type overflow(int_type c) override;
   std::streamsize xsputn(const char* text, std::streamsize size) override;
+
+ private:
   void Take(char c);
   void EndCell();
   void EndRecord();

@@ -1,5 +1,7 @@
 #include "billsync/report/read_back.h"
 
+#include <ostream>
+
 #include "columns.h"
 #include "csv_sums.h"
 
@@ -8,7 +10,9 @@ namespace billsync::report {
 std::vector<TotalMismatch> ReadBack(db::Session& session, Report report, const billing::Month& period) {
   const auto& columns = ShapeOf(report).total_columns;
   CsvSums sums({columns.begin(), columns.end()});
-  const auto manifest = ExportToStream(session, report, period, sums, [](int64_t, int64_t) {});
+  std::ostream out(&sums);
+  out.exceptions(std::ios::badbit);  // what is wrong with a record is to be heard, and not only a flag
+  const auto manifest = ExportToStream(session, report, period, out, [](int64_t, int64_t) {});
   std::vector<TotalMismatch> mismatches;
   for (const auto& file : manifest.files) {
     for (const auto& [currency, totals] : file.totals) {
