@@ -61,11 +61,12 @@ std::string TakeOverFrom(Instant now) {
   return OpenMonths(now).front().FirstDay();
 }
 
-// Records what the month's runs say and is not recorded, drains it and publishes the whole month.
+// Records what the month's runs say and is not recorded, drains it and publishes the whole month, and its days.
 int64_t Recompute(db::Transaction& tx, const billing::Month& month, Instant now, const std::string& take_over_from) {
   tx.Exec(sql::kAppendDrift, db::Params::Of(month.FirstDay()));
   DrainDeltas(tx, kAllDeltas, month);
   const int64_t adjustments = BookLateDeltas(tx, now);
+  if (!DaysAreEven(tx, month)) tx.Exec(sql::kRecomputeDays, db::Params::Of(month.FirstDay()));
   return adjustments + Publish(tx, PairsOfMonth(tx, month), take_over_from);
 }
 
@@ -87,6 +88,10 @@ void PrepareFill(db::Session& session) {
 
 void LockRollup(db::Transaction& tx) {
   tx.Exec(sql::kLockRollup);
+}
+
+bool DaysAreEven(db::Transaction& tx, const billing::Month& month) {
+  return tx.Exec(sql::kDaysAreEven, db::Params::Of(month.FirstDay())).Only().Bool("even");
 }
 
 int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant now) {

@@ -3,7 +3,7 @@
 SELECT pg_advisory_xact_lock(7243392016)
 
 -- name: DrainDeltas
--- Moves up to $1 deltas into billing_usage_by_model, and returns the pairs of user and month they touched. A delta that
+-- Moves up to $1 deltas into billing_usage_by_model and billing_usage_by_day, and returns the pairs of user and month they touched. A delta that
 -- is not committed yet is not seen and comes later; deleting and adding are one transaction: each is counted once.
 -- Closed months are BookLateDeltas' business.
 -- $2 NULL: of all months but those that the first fill has not reached; else of the month $2.
@@ -31,8 +31,22 @@ WITH batch AS MATERIALIZED (
 ), taken AS (
     DELETE FROM billing_usage_deltas d
     WHERE d.ctid = ANY (ARRAY(SELECT b.place FROM batch b WHERE NOT EXISTS (SELECT FROM held h WHERE h.id = b.user_id)))
-    RETURNING d.user_id, d.month, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens,
-              d.cost_usd
+    RETURNING d.user_id, d.month, d.day, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs,
+              d.tokens, d.cost_usd
+), daily AS (
+    INSERT INTO billing_usage_by_day AS y (
+        day, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT t.day, t.model, sum(t.completed_runs), sum(t.failed_runs), sum(t.cancelled_runs), sum(t.unpriced_runs),
+           sum(t.tokens), sum(t.cost_usd)
+    FROM taken t
+    WHERE t.day IS NOT NULL
+    GROUP BY t.day, t.model
+    ORDER BY t.day, t.model
+    ON CONFLICT (day, model) DO UPDATE SET
+        completed_runs = y.completed_runs + EXCLUDED.completed_runs, failed_runs = y.failed_runs + EXCLUDED.failed_runs,
+        cancelled_runs = y.cancelled_runs + EXCLUDED.cancelled_runs,
+        unpriced_runs = y.unpriced_runs + EXCLUDED.unpriced_runs,
+        tokens = y.tokens + EXCLUDED.tokens, cost_usd = y.cost_usd + EXCLUDED.cost_usd
 ), moved AS (
     INSERT INTO billing_usage_by_model AS m (
         month, user_id, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
@@ -61,8 +75,22 @@ GROUP BY moved.user_id, moved.month
 WITH taken AS (
     DELETE FROM billing_usage_deltas d
     WHERE d.month IN (SELECT p.period_start FROM billing_periods p WHERE p.closed_at IS NOT NULL)
-    RETURNING d.run_id, d.user_id, d.month, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs,
+    RETURNING d.run_id, d.user_id, d.month, d.day, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs,
               d.unpriced_runs, d.tokens, d.cost_usd, d.noted_at
+), daily AS (
+    INSERT INTO billing_usage_by_day AS y (
+        day, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT t.day, t.model, sum(t.completed_runs), sum(t.failed_runs), sum(t.cancelled_runs), sum(t.unpriced_runs),
+           sum(t.tokens), sum(t.cost_usd)
+    FROM taken t
+    WHERE t.day IS NOT NULL
+    GROUP BY t.day, t.model
+    ORDER BY t.day, t.model
+    ON CONFLICT (day, model) DO UPDATE SET
+        completed_runs = y.completed_runs + EXCLUDED.completed_runs, failed_runs = y.failed_runs + EXCLUDED.failed_runs,
+        cancelled_runs = y.cancelled_runs + EXCLUDED.cancelled_runs,
+        unpriced_runs = y.unpriced_runs + EXCLUDED.unpriced_runs,
+        tokens = y.tokens + EXCLUDED.tokens, cost_usd = y.cost_usd + EXCLUDED.cost_usd
 ), by_model AS MATERIALIZED (
     SELECT t.month, t.user_id, t.model, sum(t.completed_runs) AS completed_runs, sum(t.failed_runs) AS failed_runs,
            sum(t.cancelled_runs) AS cancelled_runs, sum(t.unpriced_runs) AS unpriced_runs, sum(t.tokens) AS tokens,
@@ -178,6 +206,66 @@ INSERT INTO billing_usage_deltas (
 SELECT d.user_id, $1::date, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens,
        d.cost_usd
 FROM billing_usage_drift($1::date) d
+
+-- name: DaysAreEven
+-- Whether the days of the month $1 add up to its billing_usage_by_model. What a recomputation appended has no day, so
+-- afterwards they may not. Reads no runs.
+SELECT NOT EXISTS (
+    SELECT 1
+    FROM (SELECT m.model, sum(m.completed_runs) AS completed_runs, sum(m.failed_runs) AS failed_runs,
+                 sum(m.cancelled_runs) AS cancelled_runs, sum(m.unpriced_runs) AS unpriced_runs,
+                 sum(m.tokens) AS tokens, sum(m.cost_usd) AS cost_usd
+          FROM billing_usage_by_model m
+          WHERE m.month = $1::date
+          GROUP BY m.model) m
+    FULL JOIN (SELECT y.model, sum(y.completed_runs) AS completed_runs, sum(y.failed_runs) AS failed_runs,
+                      sum(y.cancelled_runs) AS cancelled_runs, sum(y.unpriced_runs) AS unpriced_runs,
+                      sum(y.tokens) AS tokens, sum(y.cost_usd) AS cost_usd
+               FROM billing_usage_by_day y
+               WHERE y.day >= $1::date AND y.day < $1::date + interval '1 month'
+               GROUP BY y.model) y USING (model)
+    WHERE (coalesce(m.completed_runs, 0), coalesce(m.failed_runs, 0), coalesce(m.cancelled_runs, 0),
+           coalesce(m.unpriced_runs, 0), coalesce(m.tokens, 0), coalesce(m.cost_usd, 0))
+          IS DISTINCT FROM
+          (coalesce(y.completed_runs, 0), coalesce(y.failed_runs, 0), coalesce(y.cancelled_runs, 0),
+           coalesce(y.unpriced_runs, 0), coalesce(y.tokens, 0), coalesce(y.cost_usd, 0))) AS even
+
+-- name: RecomputeDays
+-- Writes billing_usage_by_day for the month $1 from its runs, less what waits in the deltas, which the drain will add.
+-- One statement, so of one moment.
+WITH truth AS MATERIALIZED (
+    SELECT t.day, t.model, sum(t.completed_runs) AS completed_runs, sum(t.failed_runs) AS failed_runs,
+           sum(t.cancelled_runs) AS cancelled_runs, sum(t.unpriced_runs) AS unpriced_runs, sum(t.tokens) AS tokens,
+           sum(t.cost_usd) AS cost_usd
+    FROM (SELECT m.day, billing_usage_model(m.model_used) AS model,
+                 count(*) FILTER (WHERE m.status = 'completed') AS completed_runs,
+                 count(*) FILTER (WHERE m.status = 'failed') AS failed_runs,
+                 count(*) FILTER (WHERE m.status = 'cancelled') AS cancelled_runs,
+                 count(*) FILTER (WHERE billing_usage_cost(m.cost_usd) IS NULL) AS unpriced_runs,
+                 sum(billing_usage_tokens(m.tokens_total, m.tokens_prompt, m.tokens_completion)) AS tokens,
+                 coalesce(sum(billing_usage_cost(m.cost_usd)), 0) AS cost_usd
+          FROM billing_metered_runs($1::date) m
+          GROUP BY 1, 2
+          UNION ALL
+          SELECT d.day, d.model, -d.completed_runs, -d.failed_runs, -d.cancelled_runs, -d.unpriced_runs, -d.tokens,
+                 -d.cost_usd
+          FROM billing_usage_deltas d
+          WHERE d.month = $1::date AND d.day IS NOT NULL) t
+    GROUP BY t.day, t.model
+), gone AS (
+    DELETE FROM billing_usage_by_day y
+    WHERE y.day >= $1::date AND y.day < $1::date + interval '1 month'
+      AND NOT EXISTS (SELECT FROM truth t WHERE t.day = y.day AND t.model = y.model)
+)
+INSERT INTO billing_usage_by_day AS y (
+    day, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+SELECT t.day, t.model, t.completed_runs, t.failed_runs, t.cancelled_runs, t.unpriced_runs, t.tokens, t.cost_usd
+FROM truth t
+ORDER BY t.day, t.model
+ON CONFLICT (day, model) DO UPDATE SET
+    completed_runs = EXCLUDED.completed_runs, failed_runs = EXCLUDED.failed_runs,
+    cancelled_runs = EXCLUDED.cancelled_runs, unpriced_runs = EXCLUDED.unpriced_runs, tokens = EXCLUDED.tokens,
+    cost_usd = EXCLUDED.cost_usd
 
 -- name: MonthsOfUsage
 -- Every month with runs, deleted runs or recorded usage, oldest first. Steps from one to the next by the indexes

@@ -12,4 +12,7 @@ void LockRollup(db::Transaction& tx);
 // Drains everything of an open month and publishes all its rows. Returns the number of rows that changed.
 int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant now);
 
+// Whether the month's days add up to its usage by model. Reads no runs.
+bool DaysAreEven(db::Transaction& tx, const billing::Month& month);
+
 }  // namespace billsync::usage

@@ -1,6 +1,7 @@
 #include "billsync/usage/verify.h"
 
 #include "month_check.h"
+#include "rollup_steps.h"
 #include "usage/verify_sql.h"
 
 namespace billsync::usage {
@@ -30,6 +31,8 @@ std::string_view Name(DriftKind kind) {
       return "unpublished";
     case DriftKind::kRewritten:
       return "rewritten";
+    case DriftKind::kUnevenDays:
+      return "uneven days";
     case DriftKind::kUnfilled:
       return "unfilled";
   }
@@ -51,6 +54,9 @@ MonthCheck CheckMonth(db::Transaction& tx, const billing::Month& month) {
   }
   AddDrifts(tx.Exec(sql::kUnrecordedUsage, params), DriftKind::kUnrecorded, check.drifts);
   AddDrifts(tx.Exec(sql::kUnpublishedUsage, params), DriftKind::kUnpublished, check.drifts);
+  if (!DaysAreEven(tx, month)) {
+    check.drifts.push_back({.kind = DriftKind::kUnevenDays, .user_id = "", .model = ""});
+  }
   return check;
 }
 

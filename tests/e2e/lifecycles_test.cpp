@@ -69,8 +69,9 @@ std::set<std::string> RowsOf(TestDatabase& database) {
       SELECT table_name::text AS name FROM information_schema.tables
       WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND (table_name LIKE 'billing\_%' OR table_name = 'users')
         AND table_name NOT IN ('billing_plan_changes', 'billing_plan_map', 'billing_reviews', 'billing_jobs',
-                               'billing_job_runs', 'billing_customer_evidence', 'billing_checkpoints', 'billing_usage',
-                               'billing_quota_resets', 'billing_quota_anchors'))",
+                               'billing_job_runs', 'billing_customer_evidence', 'billing_checkpoints',
+                               'billing_quota_resets', 'billing_quota_anchors')
+        AND table_name NOT LIKE 'billing\_usage%')",
                               {});
   for (const db::Row table : tables) {
     const std::string name = table.Text("name");

@@ -43,7 +43,9 @@ DECLARE t text;
 BEGIN
   SELECT string_agg(quote_ident(relname), ', ') INTO t FROM pg_class
   WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-    AND (relname LIKE 'billing\_%' OR relname IN ('stripe_events', 'users', 'test_kill_at'));
+    AND (relname LIKE 'billing\_%' OR relname IN ('stripe_events', 'users', 'test_kill_at'))
+    AND relname NOT LIKE 'billing\_usage%'
+    AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND tgname LIKE '%\_kept');
   EXECUTE 'TRUNCATE ' || t || ' RESTART IDENTITY CASCADE';
 END
 $$)";

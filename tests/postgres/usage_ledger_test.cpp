@@ -12,6 +12,31 @@ namespace {
 
 const Instant kNow = ParseInstant("2026-11-20T12:00:00Z").value();
 
+// Days and models whose runs, live and deleted, say something else than billing_usage_by_day.
+constexpr const char* kDayDifferences = R"(
+    WITH runs AS (
+        SELECT id, status, created_at, completed_at, started_at, model_used, cost_usd FROM agent_runs
+        UNION ALL
+        SELECT run_id, status, created_at, completed_at, NULL, model_used, cost_usd FROM billing_retired_runs d
+        WHERE NOT EXISTS (SELECT FROM agent_runs r WHERE r.id = d.run_id
+                                                     AND r.status IN ('completed', 'failed', 'cancelled'))
+    ), dated AS (
+        SELECT r.*, coalesce(r.created_at, r.completed_at, r.started_at, u.month::timestamp AT TIME ZONE 'UTC') AS at
+        FROM runs r
+        LEFT JOIN billing_undated_runs u ON u.run_id = r.id
+        WHERE r.status IN ('completed', 'failed', 'cancelled')
+    )
+    SELECT count(*)
+    FROM (SELECT (at AT TIME ZONE 'UTC')::date AS day, "left"(coalesce(model_used, 'unknown'), 500) AS model,
+                 count(*) AS runs,
+                 coalesce(sum(cost_usd) FILTER (WHERE cost_usd >= 0 AND cost_usd < 'Infinity'), 0) AS cost
+          FROM dated
+          WHERE at >= '1970-01-01Z' AND at < '9999-01-01Z'
+          GROUP BY 1, 2) r
+    FULL JOIN (SELECT * FROM billing_usage_by_day
+               WHERE completed_runs + failed_runs + cancelled_runs > 0) y USING (day, model)
+    WHERE (r.runs, r.cost) IS DISTINCT FROM (y.completed_runs + y.failed_runs + y.cancelled_runs, y.cost_usd))";
+
 class UsageLedgerTest : public ::testing::Test {
  protected:
   UsageLedgerTest() {
@@ -30,6 +55,7 @@ class UsageLedgerTest : public ::testing::Test {
     usage::Rollup(*session, kNow);
     EXPECT_EQ(database_.Value("SELECT count(*) FROM billing_usage_deltas"), "0");
     EXPECT_EQ(Drift(), "");
+    EXPECT_EQ(database_.Value(kDayDifferences), "0");
   }
   std::string Pending() { return database_.Value("SELECT count(*) FROM billing_usage_deltas"); }
   // "month user runs/failed/cancelled/unpriced tokens cost {model: cost}" of every row that counts anything.
@@ -179,7 +205,9 @@ TEST_F(UsageLedgerTest, GivesARunWithoutAnyDateTheMonthItWasFirstSeenIn) {
   Rollup();
   EXPECT_EQ(Usage(), month + " 1 1/0/0/0 0 1.0000 {\"unknown\": 1.0000}");
   database_.Run("UPDATE billing_undated_runs SET month = '2026-03-01'; UPDATE agent_runs SET cost_usd = 1.5");
-  database_.Run("DELETE FROM billing_usage_by_model; DELETE FROM billing_usage_deltas; DELETE FROM billing_usage");
+  database_.Run(
+      "DELETE FROM billing_usage_by_model; DELETE FROM billing_usage_by_day; DELETE FROM billing_usage_deltas; DELETE "
+      "FROM billing_usage");
   const auto session = database_.Connect();
   for (const auto& of_usage : usage::MonthsOfUsage(*session)) {
     EXPECT_EQ(usage::RecomputeMonth(*session, of_usage, kNow, usage::ForeignRows::kKeep), 1);

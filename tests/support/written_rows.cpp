@@ -28,7 +28,7 @@ BEGIN
            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
              AND (c.relname LIKE 'billing\_%' OR c.relname LIKE 'stripe\_%')
              AND c.relname NOT IN ('stripe_events', 'billing_checkpoints', 'billing_quota_anchors', 'billing_jobs', 'billing_job_runs', 'billing_plan_map',
-                                   'billing_plan_changes')
+                                   'billing_plan_changes', 'billing_usage_checks', 'billing_usage_fill')
            ORDER BY c.relname LOOP
     EXECUTE format('SELECT string_agg(%L || (to_jsonb(r) - %L::text[])::text, E''\n'' '
                    'ORDER BY (to_jsonb(r) - %L::text[])::text COLLATE "C") FROM %I r',

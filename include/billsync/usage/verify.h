@@ -16,9 +16,10 @@ enum class DriftKind {
   kUnrecorded,   // the runs, and what is recorded of them
   kUnpublished,  // what is recorded, and billing_usage with its adjustments
   kRewritten,    // the rows of a closed month are not those that were frozen: somebody went round the triggers
+  kUnevenDays,   // billing_usage_by_day, and billing_usage_by_model
   kUnfilled,     // the first fill has not reached the month: nothing can be said yet
 };
-// "unrecorded", "unpublished", "rewritten", "unfilled"
+// "unrecorded", "unpublished", "rewritten", "uneven days", "unfilled"
 std::string_view Name(DriftKind kind);
 
 // One difference: what there should be more (or less, below zero) than there is. A difference of zero throughout is a

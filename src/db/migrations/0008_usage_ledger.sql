@@ -23,6 +23,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION billing_usage_month(timestamptz) IS 'The month (UTC) in which a run of that moment is metered';
 
+-- The day (UTC) of the same moment.
+CREATE FUNCTION billing_usage_day(moment timestamptz)
+RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN moment >= '1970-01-01 00:00:00+00' AND moment < '9999-01-01 00:00:00+00'
+                THEN (moment AT TIME ZONE 'UTC')::date END;
+$$;
+COMMENT ON FUNCTION billing_usage_day(timestamptz) IS 'The day (UTC) in which a run of that moment is metered';
+
+CREATE FUNCTION billing_month_of_day(day date)
+RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT day - (extract(day FROM day)::int - 1); $$;
+COMMENT ON FUNCTION billing_month_of_day(date) IS 'The first day of a day''s month';
+
 -- 500 characters, because the model is part of a key, whose length PostgreSQL limits.
 CREATE FUNCTION billing_usage_model(model_used text)
 RETURNS text
@@ -63,6 +79,7 @@ CREATE TABLE billing_usage_deltas (
     run_id uuid,
     user_id uuid NOT NULL,
     month date NOT NULL,
+    day date,
     model text NOT NULL,
     completed_runs bigint NOT NULL,
     failed_runs bigint NOT NULL,
@@ -78,6 +95,7 @@ CREATE TABLE billing_usage_deltas (
 );
 COMMENT ON TABLE billing_usage_deltas IS 'What changes of agent_runs add to usage or take away, not yet drained';
 COMMENT ON COLUMN billing_usage_deltas.run_id IS 'The run that changed; NULL for what a recomputation found missing';
+COMMENT ON COLUMN billing_usage_deltas.day IS 'The run''s day (UTC); NULL as run_id';
 
 -- No reference to users: usage outlives its user.
 CREATE TABLE billing_usage_by_model (
@@ -94,6 +112,21 @@ CREATE TABLE billing_usage_by_model (
     CONSTRAINT billing_usage_by_model_month CHECK (extract(day FROM month) = 1)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE billing_usage_by_model IS 'Usage by month, user and model: the sum of all drained deltas';
+
+-- All users together: what a chart of the days needs, without reading runs.
+CREATE TABLE billing_usage_by_day (
+    day date NOT NULL,
+    model text NOT NULL,
+    completed_runs bigint NOT NULL,
+    failed_runs bigint NOT NULL,
+    cancelled_runs bigint NOT NULL,
+    unpriced_runs bigint NOT NULL,
+    tokens numeric NOT NULL,
+    cost_usd numeric NOT NULL,
+    CONSTRAINT billing_usage_by_day_pkey PRIMARY KEY (day, model)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE billing_usage_by_day IS
+    'Usage by day (UTC) and model, of all users; a month''s days add up to its billing_usage_by_model';
 
 -- Terminal runs that have no date at all belong to the month in which they were first seen so.
 CREATE TABLE billing_undated_runs (
@@ -221,15 +254,15 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    of_month date := CASE WHEN moment IS NULL THEN billing_undated_month(id) ELSE billing_usage_month(moment) END;
+    of_day date := CASE WHEN moment IS NULL THEN billing_undated_month(id) ELSE billing_usage_day(moment) END;
 BEGIN
     INSERT INTO billing_usage_deltas (
-        run_id, user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
-    SELECT id, user_id, of_month, billing_usage_model(model_used), sign * (status = 'completed')::int,
+        run_id, user_id, month, day, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT id, user_id, billing_month_of_day(of_day), of_day, billing_usage_model(model_used), sign * (status = 'completed')::int,
            sign * (status = 'failed')::int, sign * (status = 'cancelled')::int,
            sign * (billing_usage_cost(cost_usd) IS NULL)::int, sign * tokens::numeric,
            sign * coalesce(billing_usage_cost(cost_usd), 0)
-    WHERE of_month IS NOT NULL;
+    WHERE of_day IS NOT NULL;
 END;
 $$;
 COMMENT ON FUNCTION billing_append_run(int, uuid, uuid, timestamptz, run_status, text, bigint, numeric) IS
@@ -292,17 +325,17 @@ DECLARE
     reserved boolean;
 BEGIN
     INSERT INTO billing_usage_deltas (
-        run_id, user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
-    SELECT NEW.id, NEW.user_id, m.month, billing_usage_model(NEW.model_used),
+        run_id, user_id, month, day, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT NEW.id, NEW.user_id, billing_month_of_day(d.day), d.day, billing_usage_model(NEW.model_used),
            (NEW.status = 'completed')::int, (NEW.status = 'failed')::int, (NEW.status = 'cancelled')::int,
            (billing_usage_cost(NEW.cost_usd) IS NULL)::int,
            billing_usage_tokens(NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion),
            coalesce(billing_usage_cost(NEW.cost_usd), 0)
     FROM (SELECT CASE WHEN coalesce(NEW.created_at, NEW.completed_at, NEW.started_at) IS NULL
                       THEN billing_undated_month(NEW.id)
-                      ELSE billing_usage_month(coalesce(NEW.created_at, NEW.completed_at, NEW.started_at)) END AS month
-          OFFSET 0) m
-    WHERE m.month IS NOT NULL;
+                      ELSE billing_usage_day(coalesce(NEW.created_at, NEW.completed_at, NEW.started_at)) END AS day
+          OFFSET 0) d
+    WHERE d.day IS NOT NULL;
 
     SELECT EXISTS (SELECT FROM billing_retired_runs r WHERE r.run_id = NEW.id),
            EXISTS (SELECT FROM billing_run_reservations h WHERE h.user_id = NEW.user_id)
@@ -471,39 +504,52 @@ COMMENT ON FUNCTION increment_user_runs() IS
 
 -- ── Recomputation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+-- The terminal runs of a month, deleted ones included: a deleted run counts until its id becomes a terminal run again.
+-- Indexes idx_agent_runs_created and billing_retired_runs_metered. The planner puts the query in place of the call.
+CREATE FUNCTION billing_metered_runs(of_month date)
+RETURNS TABLE (user_id uuid, day date, status run_status, model_used text, cost_usd numeric, tokens_total bigint,
+               tokens_prompt bigint, tokens_completion bigint)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT a.user_id, billing_usage_day(a.created_at), a.status, a.model_used::text, a.cost_usd, a.tokens_total::bigint,
+           a.tokens_prompt::bigint, a.tokens_completion::bigint
+    FROM agent_runs a
+    WHERE a.created_at >= of_month::timestamp AT TIME ZONE 'UTC'
+      AND a.created_at < (of_month + interval '1 month') AT TIME ZONE 'UTC'
+      AND a.status IN ('completed', 'failed', 'cancelled')
+    UNION ALL
+    SELECT a.user_id,
+           CASE WHEN coalesce(a.completed_at, a.started_at) IS NULL THEN u.month
+                ELSE billing_usage_day(coalesce(a.completed_at, a.started_at)) END,
+           a.status, a.model_used::text, a.cost_usd, a.tokens_total::bigint, a.tokens_prompt::bigint,
+           a.tokens_completion::bigint
+    FROM agent_runs a
+    LEFT JOIN billing_undated_runs u ON u.run_id = a.id
+    WHERE a.created_at IS NULL
+      AND a.status IN ('completed', 'failed', 'cancelled')
+      AND CASE WHEN coalesce(a.completed_at, a.started_at) IS NULL THEN u.month
+               ELSE billing_usage_month(coalesce(a.completed_at, a.started_at)) END = of_month
+    UNION ALL
+    SELECT r.user_id, billing_usage_day(coalesce(r.created_at, r.completed_at)), r.status, r.model_used::text, r.cost_usd,
+           r.tokens_total::bigint, r.tokens_prompt::bigint, r.tokens_completion::bigint
+    FROM billing_retired_runs r
+    WHERE coalesce(r.created_at, r.completed_at) >= of_month::timestamp AT TIME ZONE 'UTC'
+      AND coalesce(r.created_at, r.completed_at) < (of_month + interval '1 month') AT TIME ZONE 'UTC'
+      AND NOT EXISTS (SELECT FROM agent_runs back
+                      WHERE back.id = r.run_id AND back.status IN ('completed', 'failed', 'cancelled'));
+$$;
+COMMENT ON FUNCTION billing_metered_runs(date) IS 'The terminal runs of a month, deleted ones included';
+
 -- What the runs of a month say, less what is recorded of them (drained or not), where the two differ: empty when all is
 -- well. Every change of a run and its delta are committed together, so the difference does not move while others write:
 -- it can be taken at any moment, and put right by appending it as deltas. The first fill is this, against nothing.
---
--- A deleted run counts until its id becomes a terminal run again. Index idx_agent_runs_created. The planner puts the query in
--- place of the call.
+-- The planner puts the query in place of the call.
 CREATE FUNCTION billing_usage_drift(of_month date)
 RETURNS TABLE (user_id uuid, model text, completed_runs bigint, failed_runs bigint, cancelled_runs bigint,
                unpriced_runs bigint, tokens numeric, cost_usd numeric)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    WITH metered AS (
-        SELECT a.user_id, a.status, a.model_used, a.cost_usd, a.tokens_total, a.tokens_prompt, a.tokens_completion
-        FROM agent_runs a
-        WHERE a.created_at >= of_month::timestamp AT TIME ZONE 'UTC'
-          AND a.created_at < (of_month + interval '1 month') AT TIME ZONE 'UTC'
-          AND a.status IN ('completed', 'failed', 'cancelled')
-        UNION ALL
-        SELECT a.user_id, a.status, a.model_used, a.cost_usd, a.tokens_total, a.tokens_prompt, a.tokens_completion
-        FROM agent_runs a
-        LEFT JOIN billing_undated_runs u ON u.run_id = a.id
-        WHERE a.created_at IS NULL
-          AND a.status IN ('completed', 'failed', 'cancelled')
-          AND CASE WHEN coalesce(a.completed_at, a.started_at) IS NULL THEN u.month
-                   ELSE billing_usage_month(coalesce(a.completed_at, a.started_at)) END = of_month
-        UNION ALL
-        SELECT r.user_id, r.status, r.model_used, r.cost_usd, r.tokens_total, r.tokens_prompt, r.tokens_completion
-        FROM billing_retired_runs r
-        WHERE coalesce(r.created_at, r.completed_at) >= of_month::timestamp AT TIME ZONE 'UTC'
-          AND coalesce(r.created_at, r.completed_at) < (of_month + interval '1 month') AT TIME ZONE 'UTC'
-          AND NOT EXISTS (SELECT FROM agent_runs back
-                          WHERE back.id = r.run_id AND back.status IN ('completed', 'failed', 'cancelled'))
-    ), computed AS (
+    WITH computed AS (
         SELECT m.user_id, billing_usage_model(m.model_used) AS model,
                count(*) FILTER (WHERE m.status = 'completed') AS completed_runs,
                count(*) FILTER (WHERE m.status = 'failed') AS failed_runs,
@@ -511,7 +557,7 @@ AS $$
                count(*) FILTER (WHERE billing_usage_cost(m.cost_usd) IS NULL) AS unpriced_runs,
                sum(billing_usage_tokens(m.tokens_total, m.tokens_prompt, m.tokens_completion)) AS tokens,
                coalesce(sum(billing_usage_cost(m.cost_usd)), 0) AS cost_usd
-        FROM metered m
+        FROM billing_metered_runs(of_month) m
         GROUP BY 1, 2
     ), recorded AS (
         SELECT s.user_id, s.model, sum(s.completed_runs) AS completed_runs, sum(s.failed_runs) AS failed_runs,
