@@ -96,6 +96,10 @@ fuzz: ## search each fuzz target for FUZZ_SECONDS (60) with libFuzzer and saniti
 	@cmake --build build-fuzz --target fuzz -j $(JOBS)
 	@tests/fuzz/run.sh build-fuzz/fuzz $(FUZZ_SECONDS)
 
+.PHONY: bench
+bench: build ## what billsync costs beside PostgreSQL itself: tests/bench; SHORT=1 for a quick look
+	@SHORT='$(SHORT)' tests/bench/run.sh
+
 # ── care ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp')

@@ -61,10 +61,10 @@ std::string TakeOverFrom(Instant now) {
   return OpenMonths(now).front().FirstDay();
 }
 
-// Records what the month's runs say and is not recorded, drains it and publishes the whole month, and its days.
+// Drains the month, records what its runs say and is not recorded, and publishes the whole month, and its days.
 int64_t Recompute(db::Transaction& tx, const billing::Month& month, Instant now, const std::string& take_over_from) {
-  tx.Exec(sql::kAppendDrift, db::Params::Of(month.FirstDay()));
   DrainDeltas(tx, kAllDeltas, month);
+  tx.Exec(sql::kRecordDrift, db::Params::Of(month.FirstDay()));
   const int64_t adjustments = BookLateDeltas(tx, now);
   if (!DaysAreEven(tx, month)) tx.Exec(sql::kRecomputeDays, db::Params::Of(month.FirstDay()));
   return adjustments + Publish(tx, PairsOfMonth(tx, month), take_over_from);

@@ -10,6 +10,9 @@ SELECT pg_advisory_xact_lock(7243392016)
 --
 -- A user whose usage row is to be inserted and whose users row somebody holds FOR UPDATE waits as well, and nobody with
 -- him: the reference to users would make this statement wait for that lock. Users that are gone wait for nothing.
+--
+-- EXCEPT and NOT IN are hashed whatever the planner expects; it knows nothing of a table whose rows live for seconds, and
+-- an anti join of two lists it takes for a row each would be quadratic.
 WITH batch AS MATERIALIZED (
     SELECT d.ctid AS place, d.user_id, d.month
     FROM billing_usage_deltas d
@@ -24,13 +27,12 @@ WITH batch AS MATERIALIZED (
 ), free AS MATERIALIZED (
     SELECT u.id FROM users u WHERE u.id IN (SELECT f.user_id FROM fresh f) FOR KEY SHARE OF u SKIP LOCKED
 ), held AS MATERIALIZED (
-    SELECT u.id
-    FROM fresh f
-    JOIN users u ON u.id = f.user_id
-    WHERE NOT EXISTS (SELECT FROM free WHERE free.id = u.id)
+    SELECT u.id FROM users u WHERE u.id IN (SELECT f.user_id FROM fresh f)
+    EXCEPT
+    SELECT free.id FROM free
 ), taken AS (
     DELETE FROM billing_usage_deltas d
-    WHERE d.ctid = ANY (ARRAY(SELECT b.place FROM batch b WHERE NOT EXISTS (SELECT FROM held h WHERE h.id = b.user_id)))
+    WHERE d.ctid = ANY (ARRAY(SELECT b.place FROM batch b WHERE b.user_id NOT IN (SELECT h.id FROM held h)))
     RETURNING d.user_id, d.month, d.day, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs,
               d.tokens, d.cost_usd
 ), daily AS (
@@ -197,15 +199,45 @@ SELECT m.user_id FROM billing_usage_by_model m WHERE m.month = $1::date
 UNION
 SELECT b.user_id FROM billing_usage b WHERE b.period_start = $1::date
 
--- name: AppendDrift
--- Puts the month $1 right: what its runs say and is not recorded becomes deltas, which the drain then takes like any
--- other. In one statement, so of one moment, and right whatever is committed meanwhile; two at once would count it
--- twice, hence LockRollup before.
-INSERT INTO billing_usage_deltas (
-    user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
-SELECT d.user_id, $1::date, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens,
+-- name: RecordDrift
+-- Puts the month $1 right: what its runs say and is not recorded goes straight into billing_usage_by_model. In one
+-- statement, so of one moment, and right whatever is committed meanwhile; two at once would count it twice, hence
+-- LockRollup before. For users whom DrainDeltas would pass over, and for a closed month, it becomes deltas like any other.
+WITH drift AS MATERIALIZED (
+    SELECT d.user_id, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens, d.cost_usd
+    FROM billing_usage_drift($1::date) d
+), closed AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM billing_periods p WHERE p.period_start = $1::date AND p.closed_at IS NOT NULL) AS yes
+), fresh AS MATERIALIZED (
+    SELECT d.user_id FROM drift d
+    EXCEPT
+    SELECT u.user_id FROM billing_usage u WHERE u.period_start = $1::date
+), free AS MATERIALIZED (
+    SELECT u.id FROM users u WHERE u.id IN (SELECT f.user_id FROM fresh f) FOR KEY SHARE OF u SKIP LOCKED
+), held AS MATERIALIZED (
+    SELECT u.id FROM users u WHERE u.id IN (SELECT f.user_id FROM fresh f)
+    EXCEPT
+    SELECT free.id FROM free
+), waiting AS (
+    INSERT INTO billing_usage_deltas (
+        user_id, month, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT d.user_id, $1::date, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens,
+           d.cost_usd
+    FROM drift d
+    WHERE (SELECT c.yes FROM closed c) OR d.user_id IN (SELECT h.id FROM held h)
+)
+INSERT INTO billing_usage_by_model AS m (
+    month, user_id, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+SELECT $1::date, d.user_id, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens,
        d.cost_usd
-FROM billing_usage_drift($1::date) d
+FROM drift d
+WHERE NOT (SELECT c.yes FROM closed c) AND d.user_id NOT IN (SELECT h.id FROM held h)
+ORDER BY d.user_id, d.model
+ON CONFLICT (month, user_id, model) DO UPDATE SET
+    completed_runs = m.completed_runs + EXCLUDED.completed_runs, failed_runs = m.failed_runs + EXCLUDED.failed_runs,
+    cancelled_runs = m.cancelled_runs + EXCLUDED.cancelled_runs,
+    unpriced_runs = m.unpriced_runs + EXCLUDED.unpriced_runs,
+    tokens = m.tokens + EXCLUDED.tokens, cost_usd = m.cost_usd + EXCLUDED.cost_usd
 
 -- name: DaysAreEven
 -- Whether the days of the month $1 add up to its billing_usage_by_model. What a recomputation appended has no day, so
