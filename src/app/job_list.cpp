@@ -38,6 +38,19 @@ class RollupJob {
   Instant next_comparison_{};
 };
 
+std::string WhyNot(const usage::NotClosed& refusal) {
+  switch (refusal.reason) {
+    case usage::NotClosed::Reason::kNotOver:
+      return "it is not over";
+    case usage::NotClosed::Reason::kWaiting:
+      return "usage of a user waits, whose row in users another transaction holds";
+    case usage::NotClosed::Reason::kDrift:
+      break;
+  }
+  return "its usage differs from its runs in " + std::to_string(refusal.check.drifts.size()) +
+         " places, see: billsync verify usage";
+}
+
 // Closes the months that are due, and once a day verifies those that are not, for the metric.
 class CloseJob {
  public:
@@ -51,17 +64,19 @@ class CloseJob {
     for (const auto& month : usage::MonthsToClose(session, now, after_days_, last)) {
       const MonthCloseOptions options{.by = "job " + jobs::ProcessName(), .export_directory = export_directory_};
       const auto closed = RunMonthClose(session, month, options, [now] { return now; });
-      if (!closed) {
-        throw std::runtime_error(month.Text() + " is not closed: its usage differs from its runs in " +
-                                 std::to_string(closed.error().check.drifts.size()) +
-                                 " places, see: billsync verify usage");
-      }
+      if (!closed) throw std::runtime_error(month.Text() + " is not closed: " + WhyNot(closed.error()));
       ++outcome.rows;
       outcome.detail += month.Text() + " closed; ";
     }
     if (now >= next_check_) {
       for (const auto& month : usage::OpenMonths(now)) usage::RecordCheck(session, usage::VerifyMonth(session, month));
+      const auto rewritten = usage::RewrittenMonths(session);
+      for (const auto& month : rewritten) usage::RecordCheck(session, usage::VerifyMonth(session, month));
       next_check_ = now + std::chrono::hours(24);
+      if (!rewritten.empty()) {
+        throw std::runtime_error(rewritten.front().Text() +
+                                 " was changed after it was closed, see: billsync verify usage");
+      }
     }
     return outcome;
   }

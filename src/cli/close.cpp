@@ -1,6 +1,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <stdexcept>
 
 #include "billsync/app/month_close.h"
 #include "billsync/base/json_writer.h"
@@ -63,6 +64,10 @@ int Refuse(const Context& context, const billing::Month& month, const usage::Not
   switch (refusal.reason) {
     case usage::NotClosed::Reason::kNotOver:
       throw CliError(kUsage, month.Text() + " is not over yet (UTC)");
+    case usage::NotClosed::Reason::kWaiting:
+      throw std::runtime_error(month.Text() +
+                               " is not closed: usage of a user waits, whose row in users another transaction holds; "
+                               "try again when it is done");
     case usage::NotClosed::Reason::kDrift:
       break;
   }

@@ -16,28 +16,61 @@ int64_t Fill(db::Session& session) {
   return usage::FillHistory(session, SystemNow, [&](int64_t done, int64_t total) { progress.Update(done, total); });
 }
 
-int64_t Recompute(db::Session& session, const std::vector<billing::Month>& months, Instant now) {
-  ProgressBar progress("months");
+struct RollupOptions {
+  std::optional<std::string> period;
+  bool full = false, take_over = false, allow_decrease = false;
+};
+
+struct Recomputed {
   int64_t changed = 0;
+  std::vector<std::pair<billing::Month, int64_t>> refused;  // with the pairs of user and model that would lose
+};
+
+Recomputed Recompute(db::Session& session, const std::vector<billing::Month>& months, Instant now,
+                     const usage::RecomputeOptions& options) {
+  ProgressBar progress("months");
+  Recomputed result;
   for (size_t i = 0; i < months.size(); ++i) {
-    changed += usage::RecomputeMonth(session, months[i], now, usage::ForeignRows::kTakeOver);
+    const auto changed = usage::RecomputeMonth(session, months[i], now, options);
+    if (changed) {
+      result.changed += *changed;
+    } else {
+      result.refused.emplace_back(months[i], changed.error().pairs);
+    }
     progress.Update(static_cast<int64_t>(i + 1), static_cast<int64_t>(months.size()));
   }
-  return changed;
+  return result;
 }
 
-int Rollup(const Context& context, const std::optional<std::string>& period, bool full) {
+void TellRefused(const Recomputed& recomputed) {
+  for (const auto& [month, pairs] : recomputed.refused) {
+    std::cerr << "billsync: " << month.Text() << " is left as it is: more is recorded than its runs say, for " << pairs
+              << (pairs == 1 ? " pair" : " pairs")
+              << " of user and model. Was a partition of agent_runs dropped or detached without "
+                 "billing_retire_runs_of()? `billsync verify usage --period "
+              << month.Text() << "` lists it; --allow-decrease takes the runs' word.\n";
+  }
+}
+
+int Rollup(const Context& context, const RollupOptions& options) {
   const Instant now = SystemNow();
   std::optional<billing::Month> only;
-  if (period) {
-    only = billing::Month::Parse(*period);
-    if (!only) throw CliError(kUsage, "--period must be a month such as 2026-10, not '" + *period + "'");
+  if (options.period) {
+    only = billing::Month::Parse(*options.period);
+    if (!only) throw CliError(kUsage, "--period must be a month such as 2026-10, not '" + *options.period + "'");
+  }
+  if (!options.full && (options.take_over || options.allow_decrease)) {
+    throw CliError(kUsage, "--take-over and --allow-decrease belong to --full");
   }
   auto session = context.Connect("rollup");
   const int64_t filled = Fill(session);
   int64_t changed = usage::Rollup(session, now, only);
-  if (full) {
-    changed += Recompute(session, only ? std::vector{*only} : usage::MonthsOfUsage(session), now);
+  Recomputed recomputed;
+  if (options.full) {
+    recomputed = Recompute(session, only ? std::vector{*only} : usage::MonthsOfUsage(session), now,
+                           {.foreign = options.take_over ? usage::ForeignRows::kTakeOver : usage::ForeignRows::kKeep,
+                            .allow_decrease = options.allow_decrease});
+    changed += recomputed.changed;
   } else if (!only) {
     changed += usage::RestoreOpenMonths(session, now);
   }
@@ -47,22 +80,23 @@ int Rollup(const Context& context, const std::optional<std::string>& period, boo
     if (filled > 0) std::cout << "first fill: " << filled << " months of history taken in\n";
     std::cout << "billing_usage: " << changed << " rows changed\n";
   }
-  return kDone;
+  TellRefused(recomputed);
+  return recomputed.refused.empty() ? kDone : kNeedsAttention;
 }
 
 }  // namespace
 
 void AddRollup(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("rollup", "bring billing_usage up to date from agent_runs");
-  const auto period = std::make_shared<std::optional<std::string>>();
-  command->add_option("--period", *period, "only this month, YYYY-MM");
-  const auto full = std::make_shared<bool>(false);
-  command->add_flag("--full", *full,
-                    "recompute from the runs instead of adding what is new, and overwrite rows that billsync did not "
-                    "write (runs purged since are lost)");
+  const auto options = std::make_shared<RollupOptions>();
+  command->add_option("--period", options->period, "only this month, YYYY-MM");
+  command->add_flag("--full", options->full, "recompute from the runs instead of adding what is new");
+  command->add_flag("--take-over", options->take_over,
+                    "with --full: overwrite rows of older months that the platform wrote (runs purged since are lost)");
+  command->add_flag("--allow-decrease", options->allow_decrease,
+                    "with --full: take the runs' word where more is recorded than they say");
   AddJsonFlag(*command, context);
-  command->callback(
-      [&context, period, full] { context.run = [&context, period, full] { return Rollup(context, *period, *full); }; });
+  command->callback([&context, options] { context.run = [&context, options] { return Rollup(context, *options); }; });
 }
 
 }  // namespace billsync::cli

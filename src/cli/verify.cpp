@@ -47,8 +47,9 @@ int VerifyUsage(const Context& context, const std::optional<std::string>& period
   const auto only = MonthOf(period);
   auto session = context.Connect("verify");
   const auto checks = Verify(session, only ? std::vector{*only} : usage::MonthsOfUsage(session));
-  int64_t drifts = 0, foreign_rows = 0;
+  int64_t drifts = 0, rewritten = 0, foreign_rows = 0;
   for (const auto& check : checks) {
+    rewritten += std::ranges::count(check.drifts, usage::DriftKind::kRewritten, &usage::Drift::kind);
     drifts += static_cast<int64_t>(check.drifts.size());
     foreign_rows += check.foreign_rows;
   }
@@ -59,9 +60,16 @@ int VerifyUsage(const Context& context, const std::optional<std::string>& period
     std::cout << checks.size() << " months recomputed: "
               << (drifts == 0 ? Good("no difference") : Bad(std::to_string(drifts) + " differences")) << "\n";
     if (foreign_rows > 0) std::cout << foreign_rows << " rows the platform wrote itself were not compared\n";
-    if (drifts > 0) {
-      std::cout << "A figure says how much there should be more. `billsync rollup --full` puts open months right and "
-                   "books adjustments for closed ones.\n";
+    if (drifts > rewritten) {
+      std::cout
+          << "A figure says how much there should be more. `billsync rollup --full --period MONTH` puts an open month "
+             "right and books adjustments for a closed one; it refuses to take away.\n";
+    }
+    if (rewritten > 0) {
+      std::cout
+          << "A rewritten month was changed after it was closed, by somebody who switched its triggers off: its rows "
+             "do not fit the SHA-256 in billing_periods. Restore them from a backup or from the closed month's "
+             "files.\n";
     }
   }
   return drifts == 0 ? kDone : kNeedsAttention;

@@ -67,9 +67,9 @@ std::vector<const MigrationText*> Pending(const std::map<std::string, std::strin
 }
 
 // On a live database a table lock that waits makes everybody behind it wait too: give up after five seconds, let them
-// pass, try again.
+// pass, try again. The same when it was the victim of a deadlock with somebody who locks in another order.
 constexpr const char* kLockTimeout = "SET LOCAL lock_timeout = '5s'";
-constexpr std::string_view kLockNotAvailable = "55P03";
+constexpr std::string_view kLockNotAvailable = "55P03", kDeadlock = "40P01";
 constexpr int kLockAttempts = 20;
 
 // Applies the first pending migration in a transaction of its own; none when nothing is pending.
@@ -108,7 +108,7 @@ MigrationReport Migrate(Session& session, const std::function<void(const std::st
       report.applied.push_back(*applied);
       attempt = 0;
     } catch (const Transient& e) {
-      if (e.sqlstate() != kLockNotAvailable || attempt >= kLockAttempts) throw;
+      if ((e.sqlstate() != kLockNotAvailable && e.sqlstate() != kDeadlock) || attempt >= kLockAttempts) throw;
       progress("waiting: another session holds a lock this migration needs");
       std::this_thread::sleep_for(std::chrono::seconds(1));
     }

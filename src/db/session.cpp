@@ -126,8 +126,9 @@ Transaction::Transaction(Session& session, TransactionOptions options) : session
   std::string begin = "BEGIN";
   begin += options.snapshot ? " ISOLATION LEVEL REPEATABLE READ" : " ISOLATION LEVEL READ COMMITTED";
   begin += options.read_only ? " READ ONLY;" : ";";
+  // Compiling a statement costs more than any of ours takes, and the planner's guess decides about it.
   begin +=
-      "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
+      "SET LOCAL jit = off; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
       "SET LOCAL search_path = public, pg_temp; SET LOCAL statement_timeout = '" +
       std::to_string(timeout.count()) + "s'";
   session_.impl_->failed = false;

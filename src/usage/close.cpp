@@ -38,21 +38,26 @@ std::vector<Period> ListPeriods(db::Session& session) {
 
 tl::expected<Period, NotClosed> CloseMonth(db::Session& session, const billing::Month& month, const std::string& by,
                                            Instant now) {
-  if (now < month.End()) {
-    return tl::unexpected(NotClosed{.reason = NotClosed::Reason::kNotOver, .check = {.month = month, .drifts = {}}});
-  }
+  const auto refusal = [&](NotClosed::Reason reason, std::vector<Drift> drifts = {}) {
+    return tl::unexpected(NotClosed{.reason = reason, .check = {.month = month, .drifts = std::move(drifts)}});
+  };
+  if (now < month.End()) return refusal(NotClosed::Reason::kNotOver);
   db::Transaction tx(session, {.statement_timeout = std::chrono::hours(1)});
   LockRollup(tx);
+  // Rows before the month, as whoever else writes them locks the two.
+  BringUpToDate(tx, month, now);
   tx.Exec(sql::kLockPeriod, db::Params::Of(month.FirstDay()));
   if (auto found = GetPeriod(tx, month); found.closed_at) {
+    if (IsRewritten(tx, month))
+      return refusal(NotClosed::Reason::kDrift, {{.kind = DriftKind::kRewritten, .user_id = "", .model = ""}});
     tx.Commit();
     return found;
   }
-  BringUpToDate(tx, month, now);
-  auto check = CheckMonth(tx, month);
-  if (!check.drifts.empty()) {
-    return tl::unexpected(NotClosed{.reason = NotClosed::Reason::kDrift, .check = std::move(check)});
+  if (tx.Exec(sql::kDeltasWait, db::Params::Of(month.FirstDay())).Only().Bool("wait")) {
+    return refusal(NotClosed::Reason::kWaiting);
   }
+  auto check = CheckMonth(tx, month);
+  if (!check.drifts.empty()) return refusal(NotClosed::Reason::kDrift, std::move(check.drifts));
   tx.Exec(sql::kKeepClosedUsers, db::Params::Of(month.FirstDay()));
   tx.Exec(sql::kFreezePeriod, db::Params::Of(month.FirstDay(), by));
   auto closed = GetPeriod(tx, month);

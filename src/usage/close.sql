@@ -4,6 +4,10 @@
 INSERT INTO billing_periods (period_start) VALUES ($1::date)
 ON CONFLICT (period_start) DO UPDATE SET period_start = EXCLUDED.period_start WHERE billing_periods.closed_at IS NULL
 
+-- name: DeltasWait
+-- Whether something of the month $1 is not drained: what belongs to users whose rows somebody holds.
+SELECT EXISTS (SELECT FROM billing_usage_deltas d WHERE d.month = $1::date) AS wait
+
 -- name: FindPeriod
 SELECT to_char(p.period_start, 'YYYY-MM') AS month, p.closed_at, p.closed_by, p.users, p.total_runs::text AS total_runs,
        p.total_tokens::text AS total_tokens, p.total_cost_usd::text AS total_cost_usd,

@@ -8,4 +8,7 @@ namespace billsync::usage {
 // As VerifyMonth, within `tx`; of one moment only if `tx` is a snapshot or holds LockRollup.
 MonthCheck CheckMonth(db::Transaction& tx, const billing::Month& month);
 
+// Whether the month is closed and its rows are not those that were frozen.
+bool IsRewritten(db::Transaction& tx, const billing::Month& month);
+
 }  // namespace billsync::usage

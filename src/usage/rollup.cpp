@@ -31,15 +31,21 @@ std::optional<std::string> FirstDay(const std::optional<billing::Month>& month) 
 
 struct Drained {
   Pairs touched;
-  int64_t seen = 0;  // deltas looked at
+  std::vector<std::string> held;  // users whose rows somebody holds: their deltas are still there
+  int64_t seen = 0;               // deltas looked at
 };
 
-Drained DrainDeltas(db::Transaction& tx, int64_t limit, const std::optional<billing::Month>& only) {
+Drained DrainDeltas(db::Transaction& tx, int64_t limit, const std::optional<billing::Month>& only,
+                    const std::vector<std::string>& pass_over = {}) {
   Drained drained;
-  for (const db::Row row : tx.Exec(sql::kDrainDeltas, db::Params::Of(limit, FirstDay(only)))) {
-    drained.touched.users.push_back(row.Text("user_id"));
-    drained.touched.months.push_back(row.Text("month"));
+  for (const db::Row row : tx.Exec(sql::kDrainDeltas, db::Params::Of(limit, FirstDay(only), pass_over))) {
     drained.seen = row.Int("seen");
+    if (auto month = row.OptText("month")) {
+      drained.touched.users.push_back(row.Text("user_id"));
+      drained.touched.months.push_back(std::move(*month));
+    } else {
+      drained.held.push_back(row.Text("user_id"));
+    }
   }
   return drained;
 }
@@ -61,13 +67,20 @@ std::string TakeOverFrom(Instant now) {
   return OpenMonths(now).front().FirstDay();
 }
 
+struct Recomputed {
+  int64_t changed = 0;
+  int64_t decreases = 0;  // pairs of user and model of which more was recorded than the runs say
+};
+
 // Drains the month, records what its runs say and is not recorded, and publishes the whole month, and its days.
-int64_t Recompute(db::Transaction& tx, const billing::Month& month, Instant now, const std::string& take_over_from) {
+Recomputed Recompute(db::Transaction& tx, const billing::Month& month, Instant now, const std::string& take_over_from) {
+  const auto first_day = db::Params::Of(month.FirstDay());
   DrainDeltas(tx, kAllDeltas, month);
-  tx.Exec(sql::kRecordDrift, db::Params::Of(month.FirstDay()));
-  const int64_t adjustments = BookLateDeltas(tx, now);
-  if (!DaysAreEven(tx, month)) tx.Exec(sql::kRecomputeDays, db::Params::Of(month.FirstDay()));
-  return adjustments + Publish(tx, PairsOfMonth(tx, month), take_over_from);
+  Recomputed result{.decreases = tx.Exec(sql::kRecordDrift, first_day).Only().Int("decreases")};
+  result.changed = BookLateDeltas(tx, now);
+  if (!DaysAreEven(tx, month)) tx.Exec(sql::kRecomputeDays, first_day);
+  result.changed += Publish(tx, PairsOfMonth(tx, month), take_over_from);
+  return result;
 }
 
 FillState ReadFillState(db::Transaction& tx) {
@@ -101,24 +114,29 @@ int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant 
 
 int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only) {
   int64_t changed = 0;
-  for (;;) {
+  std::vector<std::string> held;
+  for (bool more = true; more;) {
     db::Transaction tx(session, kLong);
     LockRollup(tx);
-    const Drained drained = DrainDeltas(tx, kDeltasPerTransaction, only);
+    const Drained drained = DrainDeltas(tx, kDeltasPerTransaction, only, held);
+    held.insert(held.end(), drained.held.begin(), drained.held.end());
+    more = drained.seen == kDeltasPerTransaction;
     changed += Publish(tx, drained.touched, TakeOverFrom(now));
-    changed += BookLateDeltas(tx, now);
+    if (!more) changed += BookLateDeltas(tx, now);
     tx.Commit();
-    if (drained.seen < kDeltasPerTransaction) return changed;
   }
+  return changed;
 }
 
-int64_t RecomputeMonth(db::Session& session, const billing::Month& month, Instant now, ForeignRows foreign) {
+tl::expected<int64_t, Decrease> RecomputeMonth(db::Session& session, const billing::Month& month, Instant now,
+                                               RecomputeOptions options) {
   db::Transaction tx(session, kLong);
   LockRollup(tx);
-  const std::string from = foreign == ForeignRows::kTakeOver ? "-infinity" : TakeOverFrom(now);
-  const int64_t changed = Recompute(tx, month, now, from);
+  const std::string from = options.foreign == ForeignRows::kTakeOver ? "-infinity" : TakeOverFrom(now);
+  const Recomputed result = Recompute(tx, month, now, from);
+  if (result.decreases > 0 && !options.allow_decrease) return tl::unexpected(Decrease{result.decreases});
   tx.Commit();
-  return changed;
+  return result.changed;
 }
 
 int64_t RestoreOpenMonths(db::Session& session, Instant now) {

@@ -6,10 +6,12 @@ SELECT pg_advisory_xact_lock(7243392016)
 -- Moves up to $1 deltas into billing_usage_by_model and billing_usage_by_day, and returns the pairs of user and month they touched. A delta that
 -- is not committed yet is not seen and comes later; deleting and adding are one transaction: each is counted once.
 -- Closed months are BookLateDeltas' business.
--- $2 NULL: of all months but those that the first fill has not reached; else of the month $2.
+-- $2 NULL: of all months but those that the first fill has not reached; else of the month $2. Deltas of the users $3 are
+-- passed over.
 --
 -- A user whose usage row is to be inserted and whose users row somebody holds FOR UPDATE waits as well, and nobody with
--- him: the reference to users would make this statement wait for that lock. Users that are gone wait for nothing.
+-- him: the reference to users would make this statement wait for that lock. Such users are returned without a month, to
+-- be passed over by the next call. Users that are gone wait for nothing.
 --
 -- EXCEPT and NOT IN are hashed whatever the planner expects; it knows nothing of a table whose rows live for seconds, and
 -- an anti join of two lists it takes for a row each would be quadratic.
@@ -18,6 +20,7 @@ WITH batch AS MATERIALIZED (
     FROM billing_usage_deltas d
     WHERE CASE WHEN $2::date IS NULL THEN d.month >= (SELECT f.filled_from FROM billing_usage_fill f)
                ELSE d.month = $2::date END
+      AND d.user_id <> ALL ($3::uuid[])
       AND NOT EXISTS (SELECT FROM billing_periods p WHERE p.period_start = d.month AND p.closed_at IS NOT NULL)
     LIMIT $1
 ), fresh AS MATERIALIZED (
@@ -64,9 +67,10 @@ WITH batch AS MATERIALIZED (
         tokens = m.tokens + EXCLUDED.tokens, cost_usd = m.cost_usd + EXCLUDED.cost_usd
     RETURNING m.user_id, m.month
 )
-SELECT moved.user_id, moved.month::text AS month, (SELECT count(*) FROM batch) AS seen
-FROM moved
-GROUP BY moved.user_id, moved.month
+SELECT t.user_id, t.month, (SELECT count(*) FROM batch) AS seen
+FROM (SELECT moved.user_id, moved.month::text AS month FROM moved
+      UNION
+      SELECT held.id, NULL FROM held) t
 
 -- name: BookLateDeltas
 -- Moves deltas of closed months into billing_usage_by_model, which stays the truth about the runs, and books what they
@@ -203,6 +207,7 @@ SELECT b.user_id FROM billing_usage b WHERE b.period_start = $1::date
 -- Puts the month $1 right: what its runs say and is not recorded goes straight into billing_usage_by_model. In one
 -- statement, so of one moment, and right whatever is committed meanwhile; two at once would count it twice, hence
 -- LockRollup before. For users whom DrainDeltas would pass over, and for a closed month, it becomes deltas like any other.
+-- Returns how many pairs of user and model had more recorded than the runs say.
 WITH drift AS MATERIALIZED (
     SELECT d.user_id, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens, d.cost_usd
     FROM billing_usage_drift($1::date) d
@@ -225,19 +230,23 @@ WITH drift AS MATERIALIZED (
            d.cost_usd
     FROM drift d
     WHERE (SELECT c.yes FROM closed c) OR d.user_id IN (SELECT h.id FROM held h)
+), recorded AS (
+    INSERT INTO billing_usage_by_model AS m (
+        month, user_id, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT $1::date, d.user_id, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens,
+           d.cost_usd
+    FROM drift d
+    WHERE NOT (SELECT c.yes FROM closed c) AND d.user_id NOT IN (SELECT h.id FROM held h)
+    ORDER BY d.user_id, d.model
+    ON CONFLICT (month, user_id, model) DO UPDATE SET
+        completed_runs = m.completed_runs + EXCLUDED.completed_runs, failed_runs = m.failed_runs + EXCLUDED.failed_runs,
+        cancelled_runs = m.cancelled_runs + EXCLUDED.cancelled_runs,
+        unpriced_runs = m.unpriced_runs + EXCLUDED.unpriced_runs,
+        tokens = m.tokens + EXCLUDED.tokens, cost_usd = m.cost_usd + EXCLUDED.cost_usd
 )
-INSERT INTO billing_usage_by_model AS m (
-    month, user_id, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
-SELECT $1::date, d.user_id, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens,
-       d.cost_usd
+SELECT count(*) FILTER (WHERE least(d.completed_runs, d.failed_runs, d.cancelled_runs, d.tokens, d.cost_usd) < 0)
+           AS decreases
 FROM drift d
-WHERE NOT (SELECT c.yes FROM closed c) AND d.user_id NOT IN (SELECT h.id FROM held h)
-ORDER BY d.user_id, d.model
-ON CONFLICT (month, user_id, model) DO UPDATE SET
-    completed_runs = m.completed_runs + EXCLUDED.completed_runs, failed_runs = m.failed_runs + EXCLUDED.failed_runs,
-    cancelled_runs = m.cancelled_runs + EXCLUDED.cancelled_runs,
-    unpriced_runs = m.unpriced_runs + EXCLUDED.unpriced_runs,
-    tokens = m.tokens + EXCLUDED.tokens, cost_usd = m.cost_usd + EXCLUDED.cost_usd
 
 -- name: DaysAreEven
 -- Whether the days of the month $1 add up to its billing_usage_by_model. What a recomputation appended has no day, so
@@ -300,7 +309,7 @@ ON CONFLICT (day, model) DO UPDATE SET
     cost_usd = EXCLUDED.cost_usd
 
 -- name: MonthsOfUsage
--- Every month with runs, deleted runs or recorded usage, oldest first. Steps from one to the next by the indexes
+-- Every month with runs, deleted runs or recorded usage, and every closed one, oldest first. Steps from one to the next by the indexes
 -- idx_agent_runs_created and billing_retired_runs_metered, so that a run stamped 1970 does not make 600 empty months.
 WITH RECURSIVE run_months AS (
     SELECT billing_usage_month(min(a.created_at)) AS month
@@ -337,6 +346,7 @@ FROM (SELECT month FROM run_months
       UNION SELECT month FROM retired_months
       UNION SELECT month FROM recorded_months
       UNION SELECT d.month FROM billing_usage_deltas d
+      UNION SELECT p.period_start FROM billing_periods p WHERE p.closed_at IS NOT NULL
       UNION SELECT billing_usage_month(coalesce(a.completed_at, a.started_at)) FROM agent_runs a
             WHERE a.created_at IS NULL AND a.status IN ('completed', 'failed', 'cancelled')
       UNION SELECT u.month FROM billing_undated_runs u) all_of_them

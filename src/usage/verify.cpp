@@ -39,6 +39,20 @@ std::string_view Name(DriftKind kind) {
   return "";
 }
 
+bool IsRewritten(db::Transaction& tx, const billing::Month& month) {
+  return !tx.Exec(sql::kPeriodState, db::Params::Of(month.FirstDay())).Only().Bool("unchanged");
+}
+
+std::vector<billing::Month> RewrittenMonths(db::Session& session) {
+  db::Transaction tx(session, {.read_only = true, .statement_timeout = std::chrono::hours(1)});
+  std::vector<billing::Month> months;
+  for (const db::Row row : tx.Exec(sql::kRewrittenMonths)) {
+    months.push_back(billing::Month::Parse(row.Text("month")).value());
+  }
+  tx.Commit();
+  return months;
+}
+
 MonthCheck CheckMonth(db::Transaction& tx, const billing::Month& month) {
   const auto params = db::Params::Of(month.FirstDay());
   const auto rows = tx.Exec(sql::kPeriodState, params);

@@ -66,6 +66,13 @@ SELECT p.closed_at IS NOT NULL AS closed,
 FROM (SELECT $1::date AS period_start) wanted
 LEFT JOIN billing_periods p ON p.period_start = wanted.period_start
 
+-- name: RewrittenMonths
+-- Closed months whose rows are not those that were frozen.
+SELECT to_char(p.period_start, 'YYYY-MM') AS month
+FROM billing_periods p
+WHERE p.closed_at IS NOT NULL AND p.usage_sha256 <> billing_usage_sha256(p.period_start)
+ORDER BY p.period_start
+
 -- name: RecordCheck
 INSERT INTO billing_usage_checks (month, checked_at, drifts) VALUES ($1::date, now(), $2::bigint)
 ON CONFLICT (month) DO UPDATE SET checked_at = EXCLUDED.checked_at, drifts = EXCLUDED.drifts

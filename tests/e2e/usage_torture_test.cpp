@@ -79,6 +79,9 @@ class Writer {
   void Transact(db::Session& session) {
     db::Transaction tx(session);
     int64_t inserted = 0;
+    if (Below(4) == 0) {
+      tx.ExecScript("torture", "SET TRANSACTION ISOLATION LEVEL " + OneOf({"REPEATABLE READ", "SERIALIZABLE"}));
+    }
     const int operations = 1 + Below(6);
     for (int i = 0; i < operations; ++i) {
       inserted += tx.Exec("torture", Operation(), {}).affected() * (inserting_ ? 1 : 0);

@@ -61,6 +61,32 @@ TEST_F(QuotaConsumeTest, AHundredCallersAtOnceGetWhatIsLeftAndNoMore) {
   EXPECT_EQ(all["deny"], 100 - 37);
 }
 
+// A run may wait in a queue long before a worker asks for it.
+TEST_F(QuotaConsumeTest, IsFreedByTheEndOfARunThatWasCreatedLongBefore) {
+  AddUser(database_, 1, {{"monthly_runs_quota", "2"}});
+  AddRun(database_, 1, 1, {{"created_at", "now() - interval '2 hours'"}});
+  EXPECT_EQ(Try(), "allow");
+  database_.Run("UPDATE agent_runs SET status = 'completed', completed_at = now()");
+  EXPECT_EQ(Reserved(), "0");
+  EXPECT_EQ(Try(), "warn");
+  AddRun(database_, 2, 1, {{"status", "'completed'"}, {"completed_at", "now() - interval '1 hour'"}});
+  EXPECT_EQ(Reserved(), "1") << "an import of a run from before";
+}
+
+// A run that is ending holds the reservation it frees and then waits for the user's row, which the asker holds.
+TEST_F(QuotaConsumeTest, LeavesAnExpiredReservationToTheRunThatIsFreeingIt) {
+  AddUser(database_, 1, {{"monthly_runs_quota", "9"}});
+  AddRun(database_, 1, 1);
+  EXPECT_EQ(Try(), "allow");
+  database_.Run("UPDATE billing_run_reservations SET reserved_at = now() - interval '2 hours', expires_at = now()");
+  const auto session = database_.Connect();
+  db::Transaction ending(*session);
+  ending.ExecScript("test", "UPDATE agent_runs SET status = 'failed', completed_at = now()");
+  EXPECT_EQ(Try(), "allow");
+  ending.Commit();
+  EXPECT_EQ(Reserved(), "1");
+}
+
 TEST_F(QuotaConsumeTest, ARunThatEndsFreesWhatWasTakenForItAndCountsIfItCompleted) {
   AddUser(database_, 1, {{"monthly_runs_quota", "2"}});
   EXPECT_EQ(Try(), "allow");

@@ -103,7 +103,9 @@ TEST_F(ServiceRoleTest, RollsUpRunsOfEveryTeam) {
   db::Session session(Connect());
   EXPECT_EQ(usage::Rollup(session, kAsOf), 1);
   EXPECT_EQ(mirror_.database.Value("SELECT total_runs || ' ' || total_cost_usd FROM billing_usage"), "4 2.00");
-  EXPECT_EQ(usage::RecomputeMonth(session, kOctober, kAsOf, usage::ForeignRows::kTakeOver), 0);
+  EXPECT_EQ(usage::RecomputeMonth(session, kOctober, kAsOf,
+                                  {.foreign = usage::ForeignRows::kTakeOver, .allow_decrease = true}),
+            0);
   EXPECT_EQ(usage::RestoreOpenMonths(session, kAsOf), 0);
   EXPECT_EQ(usage::MonthsOfUsage(session).size(), 1U);
   EXPECT_FALSE(usage::FillNextMonth(session, kAsOf));

@@ -1,6 +1,7 @@
 // A closed month is closed, and what comes later is an adjustment.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <sstream>
 
@@ -230,7 +231,10 @@ TEST_F(UsageCloseTest, AdjustsUsersWithoutUsageInTheMonthAndUsersThatAreGone) {
   EXPECT_EQ(Verify(), "");
   AddUser(database_, 4);
   Runs(4, 1, "7");
-  database_.Run("DELETE FROM agent_runs; DELETE FROM users WHERE id = '" + UserId(4) + "'");
+  database_.Run(
+      "ALTER TABLE users DISABLE TRIGGER billing_keep_metered_user; DELETE FROM agent_runs; DELETE FROM users WHERE "
+      "id = '" +
+      UserId(4) + "'");
   EXPECT_EQ(Rollup(), 1);
   EXPECT_EQ(Verify(), "");
   EXPECT_EQ(database_.Value("SELECT email IS NULL FROM billing_adjustments WHERE amount_usd = 7"), "t");
@@ -262,7 +266,7 @@ TEST_F(UsageCloseTest, ExportsTheSameBytesForEver) {
   database_.Run("UPDATE agent_runs SET cost_usd = cost_usd * 2");
   Rollup();
   const auto session = database_.Connect();
-  usage::RecomputeMonth(*session, kOctober, kNow, usage::ForeignRows::kTakeOver);
+  usage::RecomputeMonth(*session, kOctober, kNow, {.foreign = usage::ForeignRows::kTakeOver, .allow_decrease = true});
   usage::RestoreOpenMonths(*session, kNow);
   EXPECT_EQ(Export(report::Report::kUsage), usage);
   // The corrections are in November's file; once November is closed, that file is final too.
@@ -292,7 +296,9 @@ TEST_F(UsageCloseTest, RecomputationOfAClosedMonthBooksWhatItFinds) {
   database_.Run("ALTER TABLE agent_runs ENABLE TRIGGER USER");
   EXPECT_EQ(Verify(), "unrecorded 01 1 2.0000;");
   const auto session = database_.Connect();
-  EXPECT_EQ(usage::RecomputeMonth(*session, kOctober, kNow, usage::ForeignRows::kTakeOver), 1);
+  EXPECT_EQ(usage::RecomputeMonth(*session, kOctober, kNow,
+                                  {.foreign = usage::ForeignRows::kTakeOver, .allow_decrease = true}),
+            1);
   EXPECT_EQ(Verify(), "");
   EXPECT_EQ(Adjustments(), "1 10>11 1 2.0000 2.00 {\"m\": 2.0000}");
 }
@@ -347,6 +353,41 @@ TEST_F(UsageCloseTest, KeepsItsStepsAndKnowsWhichMonthsAreDue) {
   const auto steps = usage::ListSteps(*session, month);
   ASSERT_EQ(steps.size(), 1U);
   EXPECT_EQ(steps[0].done_by + ": " + steps[0].detail, "me: 2 users");
+}
+
+// Whose deltas cannot be drained now belongs to the month all the same.
+TEST_F(UsageCloseTest, WaitsForUsageOfAUserWhoseRowSomebodyHolds) {
+  Rollup();
+  AddUser(database_, 3);
+  Runs(3, 1, "5");
+  {
+    const auto holder = database_.Connect();
+    db::Transaction hold(*holder);
+    hold.Exec("test", "SELECT FROM users WHERE id = '" + UserId(3) + "' FOR UPDATE", {});
+    const auto refused = Close();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason, NotClosed::Reason::kWaiting);
+  }
+  const auto closed = Close();
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->users, 3);
+}
+
+// Who owns the tables can switch their triggers off; the digest still tells.
+TEST_F(UsageCloseTest, IsFoundOutWhenItWasRewritten) {
+  Runs(1, 1, "1");
+  ASSERT_TRUE(Close());
+  database_.Run(
+      "ALTER TABLE billing_usage DISABLE TRIGGER ALL; UPDATE billing_usage SET total_cost_usd = 8; ALTER TABLE "
+      "billing_usage ENABLE TRIGGER ALL");
+  const auto session = database_.Connect();
+  EXPECT_EQ(usage::RewrittenMonths(*session), std::vector{kOctober});
+  const auto again = Close();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().reason, NotClosed::Reason::kDrift);
+  EXPECT_NE(Verify().find("rewritten"), std::string::npos);
+  const auto months = usage::MonthsOfUsage(*session);
+  EXPECT_EQ(std::ranges::count(months, kOctober), 1);
 }
 
 }  // namespace

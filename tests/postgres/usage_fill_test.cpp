@@ -112,7 +112,7 @@ TEST_F(UsageFillTest, LetsThePlatformWorkMeanwhile) {
 TEST_F(UsageFillTest, RecomputesAMonthThatItHasNotReached) {
   const auto session = database_.Connect();
   const auto may = billing::Month::Parse("2026-05").value();
-  EXPECT_EQ(usage::RecomputeMonth(*session, may, kNow, usage::ForeignRows::kKeep), 2);
+  EXPECT_EQ(usage::RecomputeMonth(*session, may, kNow, {.allow_decrease = true}), 2);
   EXPECT_EQ(Usage(), "05 1 5 3.00; 05 2 2 1.00");
   while (Fill() != "done") continue;
   EXPECT_EQ(Drift(), "");

@@ -210,7 +210,7 @@ TEST_F(UsageLedgerTest, GivesARunWithoutAnyDateTheMonthItWasFirstSeenIn) {
       "FROM billing_usage");
   const auto session = database_.Connect();
   for (const auto& of_usage : usage::MonthsOfUsage(*session)) {
-    EXPECT_EQ(usage::RecomputeMonth(*session, of_usage, kNow, usage::ForeignRows::kKeep), 1);
+    EXPECT_EQ(usage::RecomputeMonth(*session, of_usage, kNow, {.allow_decrease = true}), 1);
   }
   EXPECT_EQ(Usage(), "03 1 1/0/0/0 0 1.5000 {\"unknown\": 1.5000}");
   database_.Run("DELETE FROM agent_runs");
@@ -232,6 +232,7 @@ TEST_F(UsageLedgerTest, SurvivesValuesNoSumCouldInclude) {
       ALTER TABLE agent_runs ALTER cost_usd TYPE numeric, ALTER tokens_total TYPE bigint,
           ALTER tokens_prompt TYPE bigint, ALTER tokens_completion TYPE bigint;
       SELECT billing_install_metering();
+      DROP TRIGGER agent_runs_metering_insert ON agent_runs;
   )");
   const Columns base = {{"status", "'completed'"}, {"created_at", "'2026-10-05'"}, {"model_used", "'m'"}};
   const auto with = [&](Columns more) {
@@ -307,7 +308,7 @@ TEST_F(UsageLedgerTest, TellsDriftAndPutsItRight) {
                             "billing_usage_drift('2026-10-01')"),
             "1 m 0 0 3.0000; 2 m 1 10 1.0000");
   const auto session = database_.Connect();
-  EXPECT_EQ(usage::RecomputeMonth(*session, billing::Month::Parse("2026-10").value(), kNow, usage::ForeignRows::kKeep),
+  EXPECT_EQ(usage::RecomputeMonth(*session, billing::Month::Parse("2026-10").value(), kNow, {.allow_decrease = true}),
             2);
   EXPECT_EQ(Drift(), "");
   EXPECT_EQ(Usage(), "10 1 1/0/0/0 10 4.0000 {\"m\": 4.0000}; 10 2 1/0/0/0 10 1.0000 {\"m\": 1.0000}");
@@ -323,6 +324,80 @@ TEST_F(UsageLedgerTest, PublishesNothingBelowZeroAndGoesOn) {
   EXPECT_EQ(usage::Rollup(*session, kNow), 2);
   EXPECT_EQ(Usage(), "10 2 1/0/0/0 10 1.0000 {\"m\": 1.0000}");
   EXPECT_NE(Drift(), "");
+}
+
+// More deltas of such a user than one transaction takes must not keep the others' from being taken.
+TEST_F(UsageLedgerTest, PassesOverAHeldUserHoweverMuchWaits) {
+  AddRuns(database_, 1, 20'001, {{"status", "'completed'"}, {"created_at", "'2026-10-05'"}});
+  Completed(2, 2);
+  const auto holder = database_.Connect();
+  db::Transaction hold(*holder);
+  hold.Exec("test", "SELECT FROM users WHERE id = '" + UserId(1) + "' FOR UPDATE", {});
+  const auto session = database_.Connect();
+  EXPECT_EQ(usage::Rollup(*session, kNow), 1);
+  EXPECT_EQ(Usage(), "10 2 1/0/0/0 10 1.0000 {\"m\": 1.0000}");
+}
+
+// Its snapshot shows neither that the run was deleted nor that the deleted one is still counted.
+TEST_F(UsageLedgerTest, RefusesARestoreByATransactionThatCannotSeeTheDeletion) {
+  for (const char* level : {"REPEATABLE READ", "SERIALIZABLE"}) {
+    Completed(1);
+    const auto session = database_.Connect();
+    db::Transaction late(*session);
+    late.ExecScript("test", std::string("SET TRANSACTION ISOLATION LEVEL ") + level);
+    late.Exec("test", "SELECT count(*) FROM agent_runs", {});
+    database_.Run("DELETE FROM agent_runs");
+    try {
+      late.ExecScript(
+          "test", "INSERT INTO agent_runs (id, agent_id, team_id, user_id, input, status, cost_usd) VALUES ('" +
+                      RunId(1) + "', '" + kAgentId + "', '" + kTeamId + "', '" + UserId(1) + "', 'x', 'completed', 1)");
+      ADD_FAILURE() << level << ": was not refused";
+    } catch (const db::Transient& e) {
+      EXPECT_EQ(e.sqlstate(), "40001") << e.what();
+    }
+    Rollup();
+    EXPECT_EQ(Usage(), "10 1 1/0/0/0 10 1.0000 {\"m\": 1.0000}");
+  }
+  const auto session = database_.Connect();
+  db::Transaction fresh(*session);
+  fresh.ExecScript("test",
+                   "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; INSERT INTO agent_runs (id, agent_id, team_id, "
+                   "user_id, input, status, cost_usd, created_at, model_used, tokens_total) VALUES ('" +
+                       RunId(1) + "', '" + kAgentId + "', '" + kTeamId + "', '" + UserId(1) +
+                       "', 'x', 'completed', 1, '2026-10-05', 'm', 10)");
+  fresh.Commit();
+  Rollup();
+  EXPECT_EQ(Usage(), "10 1 1/0/0/0 10 1.0000 {\"m\": 1.0000}");
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM billing_retired_runs"), "0");
+}
+
+TEST_F(UsageLedgerTest, TakesNothingAwayInARecomputationUnlessItIsTold) {
+  Completed(1);
+  Completed(2, 2);
+  Rollup();
+  database_.Run("SET session_replication_role = replica; DELETE FROM agent_runs WHERE user_id = '" + UserId(1) + "'");
+  const auto session = database_.Connect();
+  const auto october = billing::Month::Parse("2026-10").value();
+  const auto refused = usage::RecomputeMonth(*session, october, kNow, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().pairs, 1);
+  EXPECT_EQ(Usage(), "10 1 1/0/0/0 10 1.0000 {\"m\": 1.0000}; 10 2 1/0/0/0 10 1.0000 {\"m\": 1.0000}");
+  EXPECT_EQ(usage::RecomputeMonth(*session, october, kNow, {.allow_decrease = true}), 1);
+  EXPECT_EQ(Usage(), "10 2 1/0/0/0 10 1.0000 {\"m\": 1.0000}");
+}
+
+TEST_F(UsageLedgerTest, KeepsAUserWhoseUsageIsNotPublishedYet) {
+  Completed(1);
+  database_.Run("DELETE FROM agent_runs");
+  try {
+    database_.Run("DELETE FROM users WHERE id = '" + UserId(1) + "'");
+    ADD_FAILURE() << "was not refused";
+  } catch (const db::Error& e) {
+    EXPECT_NE(std::string(e.what()).find("has usage and cannot be deleted"), std::string::npos) << e.what();
+  }
+  database_.Run("DELETE FROM users WHERE id = '" + UserId(2) + "'");
+  Rollup();
+  EXPECT_EQ(Usage(), "10 1 1/0/0/0 10 1.0000 {\"m\": 1.0000}");
 }
 
 }  // namespace

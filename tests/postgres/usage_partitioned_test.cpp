@@ -91,6 +91,18 @@ TEST_F(UsagePartitionedTest, KeepsWhatIsTruncatedWithItsPartition) {
   EXPECT_EQ(Usage(), "10 2 2.00; 12 1 1.00");
 }
 
+TEST_F(UsagePartitionedTest, KeepsWhatWasRetiredBeforeItsPartitionGoes) {
+  Rollup();
+  EXPECT_EQ(database_.Value("SELECT billing_retire_runs_of('agent_runs_10')"), "2");
+  Rollup();
+  EXPECT_EQ(Usage(), "10 2 2.00") << "counted once while the partition is there";
+  database_.Run("ALTER TABLE agent_runs DETACH PARTITION agent_runs_10; DROP TABLE agent_runs_10");
+  const auto session = database_.Connect();
+  EXPECT_EQ(usage::RecomputeMonth(*session, billing::Month::Parse("2026-10").value(), kNow, {}), 0);
+  EXPECT_EQ(Usage(), "10 2 2.00");
+  EXPECT_THROW(database_.Run("SELECT billing_retire_runs_of('users')"), db::Error);
+}
+
 TEST_F(UsagePartitionedTest, TakesBackARunThatIsRestored) {
   database_.Run("CREATE TABLE kept AS SELECT * FROM agent_runs; DELETE FROM agent_runs");
   Rollup();

@@ -23,7 +23,7 @@ class UsageTest : public ::testing::Test {
     EXPECT_EQ(database_.Value("SELECT count(*) FROM billing_usage_deltas"), "0");
     for (const auto& month : usage::MonthsOfUsage(*session)) {
       EXPECT_EQ(Drift(month.Text()), "") << month.Text();
-      EXPECT_EQ(usage::RecomputeMonth(*session, month, kNow, ForeignRows::kKeep), 0) << month.Text();
+      EXPECT_EQ(usage::RecomputeMonth(*session, month, kNow, {}), 0) << month.Text();
     }
     EXPECT_EQ(usage::Rollup(*session, kNow), 0);
     return changed;
@@ -107,8 +107,7 @@ TEST_F(UsageTest, DividesMonthsAtMidnightUtcWhateverTheTimeZoneOfTheSession) {
     database_.Run("DELETE FROM billing_usage; DELETE FROM billing_usage_by_model");
     const auto session = database_.Connect();
     for (const char* month : {"2026-09", "2026-10", "2026-11"}) {
-      EXPECT_EQ(usage::RecomputeMonth(*session, billing::Month::Parse(month).value(), kNow, ForeignRows::kKeep), 1)
-          << zone;
+      EXPECT_EQ(usage::RecomputeMonth(*session, billing::Month::Parse(month).value(), kNow, {}), 1) << zone;
     }
     EXPECT_EQ(database_.Value("SELECT string_agg(period_start || '/' || period_end || ' ' || total_runs, ', ' ORDER BY "
                               "period_start) FROM billing_usage"),
@@ -220,7 +219,9 @@ TEST_F(UsageTest, CountsARestoredRunOnce) {
 TEST_F(UsageTest, OfADeletedUserDoesNotStopTheRollupOfTheOthers) {
   Runs(1, {{"cost_usd", "1"}});
   AddRuns(database_, 99, 2, {{"status", "'completed'"}, {"created_at", "'2026-10-02'"}});
-  database_.Run("DELETE FROM teams; DELETE FROM users WHERE id = '" + UserId(99) + "'");
+  database_.Run(
+      "ALTER TABLE users DISABLE TRIGGER billing_keep_metered_user; DELETE FROM teams; DELETE FROM users WHERE id = '" +
+      UserId(99) + "'");
   EXPECT_EQ(Rollup(), 1);
   EXPECT_EQ(Usage("total_cost_usd"), "1.00");
 }
@@ -234,7 +235,7 @@ TEST_F(UsageTest, LeavesAnOldRowOfThePlatformAloneUntilToldToTakeItOver) {
   Runs(1, {{"cost_usd", "1"}, {"created_at", "'2026-05-05'"}});
   EXPECT_EQ(Rollup(), 0);
   EXPECT_EQ(Usage("total_runs || ' ' || total_cost_usd", "2026-05"), "500 75.00");
-  EXPECT_EQ(usage::RecomputeMonth(*session, may, kNow, ForeignRows::kTakeOver), 1);
+  EXPECT_EQ(usage::RecomputeMonth(*session, may, kNow, {.foreign = ForeignRows::kTakeOver, .allow_decrease = true}), 1);
   EXPECT_EQ(Usage("total_runs || ' ' || total_cost_usd", "2026-05"), "1 1.00");
   Runs(1, {{"cost_usd", "1"}, {"created_at", "'2026-05-05'"}});
   EXPECT_EQ(Rollup(), 1) << "it is ours now";

@@ -29,7 +29,11 @@ std::vector<Period> ListPeriods(db::Session& session);
 
 // Why a month was not closed.
 struct NotClosed {
-  enum class Reason { kNotOver, kDrift };
+  enum class Reason {
+    kNotOver,
+    kWaiting,  // usage waits for users whose rows another transaction holds; again later
+    kDrift,    // also of a closed month that was rewritten since
+  };
   Reason reason;
   MonthCheck check;  // of kDrift
 };

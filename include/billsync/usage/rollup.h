@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "billsync/billing/month.h"
@@ -23,9 +24,22 @@ enum class ForeignRows { kKeep, kTakeOver };
 // callers may run at once; each change is counted once, whatever crashes when.
 int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only = std::nullopt);
 
+struct RecomputeOptions {
+  ForeignRows foreign = ForeignRows::kKeep;
+  // Take the runs' word for it where more is recorded than they say. Runs that were removed behind the triggers' back (a
+  // partition dropped or detached) look just like that.
+  bool allow_decrease = false;
+};
+
+// Pairs of user and model of which more is recorded than the runs say.
+struct Decrease {
+  int64_t pairs = 0;
+};
+
 // What Rollup does for one month, but from scratch: recomputes it from its runs, records what differs, and compares
-// every row of billing_usage. Returns the number of rows that changed.
-int64_t RecomputeMonth(db::Session& session, const billing::Month& month, Instant now, ForeignRows foreign);
+// every row of billing_usage. Returns the number of rows that changed; a Decrease that is not allowed changes nothing.
+tl::expected<int64_t, Decrease> RecomputeMonth(db::Session& session, const billing::Month& month, Instant now,
+                                               RecomputeOptions options);
 
 // Rewrites the rows of the two open months that somebody else wrote or changed, whether their runs changed or not.
 // Returns the number of rows that changed.

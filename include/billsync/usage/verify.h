@@ -43,6 +43,9 @@ struct MonthCheck {
 // one moment; changes nothing. Costs about a GROUP BY of the month's runs.
 MonthCheck VerifyMonth(db::Session& session, const billing::Month& month);
 
+// Closed months whose rows are not those that were frozen: somebody went round the triggers. Reads their rows, no runs.
+std::vector<billing::Month> RewrittenMonths(db::Session& session);
+
 // Keeps a check's outcome for the metric billsync_usage_drift.
 void RecordCheck(db::Session& session, const MonthCheck& check);
 

@@ -89,9 +89,11 @@ CREATE TABLE billing_usage_deltas (
     cost_usd numeric NOT NULL,
     noted_at timestamptz NOT NULL DEFAULT now()
 ) WITH (
-    -- Every row lives for seconds. Cleaned often; never shortened, because that would lock the platform's writers out.
+    -- Every row lives for seconds: cleaned often, and shortened after a burst (VACUUM gives way to whoever waits).
+    -- Statistics of such a table mislead: taken while it is full, they would have a plan for millions of rows compiled to
+    -- find none.
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_threshold = -1,
-    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000, vacuum_truncate = false
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 2000000000
 );
 COMMENT ON TABLE billing_usage_deltas IS 'What changes of agent_runs add to usage or take away, not yet drained';
 COMMENT ON COLUMN billing_usage_deltas.run_id IS 'The run that changed; NULL for what a recomputation found missing';
@@ -174,11 +176,26 @@ ALTER TABLE billing_usage ALTER COLUMN total_cost_usd TYPE numeric;
 -- Without any date they could not be found again; this is when they are first seen so.
 UPDATE billing_retired_runs SET created_at = retired_at WHERE created_at IS NULL AND completed_at IS NULL;
 
+-- The labels of run_status stand in this order: what is not before 'completed' has ended. A label the platform adds at the
+-- end would count as ended and as none of the three, so it shows.
+DO $$
+BEGIN
+    IF (SELECT array_agg(s::text) FROM unnest(enum_range('completed'::run_status, NULL)) s)
+       <> '{completed,failed,cancelled}' OR 'running'::run_status > 'completed' THEN
+        RAISE EXCEPTION 'run_status has labels in an order or of a kind that billsync does not know: %',
+            enum_range(NULL::run_status);
+    END IF;
+END;
+$$;
+
 -- ── Triggers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 --
--- By row, with conditions that are evaluated before any function is called: a run that is queued or running costs
--- nothing. A parent's row triggers also fire for statements that name a partition, and are copied to every partition,
--- those that come later included.
+-- A run that is queued or running costs next to nothing: conditions are evaluated before any function is called. They are
+-- short, because PostgreSQL reads a condition's stored text again for each statement.
+--
+-- Inserts into a table are metered by statement, so that a thousand runs cost two statements and not two thousand. Into
+-- a partitioned table by row: a parent's row triggers also fire for statements that name a partition, and are copied to
+-- every partition, those that come later included. Updates and deletes are always by row.
 --
 -- They run with their owner's rights: who changes a run need not be able to read or write billing tables. search_path is
 -- set once a call, in the trigger's own function; what that calls is not set again, which would cost as much as the rest.
@@ -269,8 +286,9 @@ COMMENT ON FUNCTION billing_append_run(int, uuid, uuid, timestamptz, run_status,
     'Appends the delta of one terminal run';
 
 -- A run becomes terminal under an id that was deleted before (a restore, a move between partitions): what was deleted
--- counts no more.
-CREATE FUNCTION billing_take_back_retired(id uuid)
+-- counts no more. A transaction with an older snapshot may not see that the run was deleted: inserting under the same key
+-- makes PostgreSQL tell it, by a serialization failure, before the run is counted twice.
+CREATE FUNCTION billing_take_back_retired(id uuid, of_user uuid)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -279,6 +297,11 @@ DECLARE
 BEGIN
     DELETE FROM billing_retired_runs r WHERE r.run_id = id RETURNING r.* INTO retired;
     IF NOT FOUND THEN
+        IF current_setting('transaction_isolation') <> 'read committed' THEN
+            INSERT INTO billing_retired_runs (run_id, user_id, status) VALUES (id, of_user, 'cancelled')
+            ON CONFLICT DO NOTHING;
+            DELETE FROM billing_retired_runs r WHERE r.run_id = id;
+        END IF;
         RETURN;
     END IF;
     PERFORM billing_append_run(
@@ -291,11 +314,11 @@ BEGIN
     END IF;
 END;
 $$;
-COMMENT ON FUNCTION billing_take_back_retired(uuid) IS 'Un-meters a deleted run that has come back';
+COMMENT ON FUNCTION billing_take_back_retired(uuid, uuid) IS 'Un-meters a deleted run that has come back';
 
--- A run ends what try_consume_run() took for it. A run from before (a restore, an import) does not; the platform's clock
--- may be a little behind.
-CREATE FUNCTION billing_release_run(for_user uuid, created_at timestamptz)
+-- A run that ends now ends what try_consume_run() took for it. One that ended before that (a restore, an import) does
+-- not; the platform's clock may be a little behind.
+CREATE FUNCTION billing_release_run(for_user uuid, ended timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -303,8 +326,7 @@ BEGIN
     DELETE FROM billing_run_reservations r
     WHERE r.id = (SELECT h.id
                   FROM billing_run_reservations h
-                  WHERE h.user_id = for_user
-                    AND h.reserved_at <= coalesce(billing_release_run.created_at, now()) + interval '5 minutes'
+                  WHERE h.user_id = for_user AND h.reserved_at <= coalesce(ended, now()) + interval '5 minutes'
                   ORDER BY h.id
                   LIMIT 1
                   FOR UPDATE SKIP LOCKED);
@@ -312,8 +334,8 @@ END;
 $$;
 COMMENT ON FUNCTION billing_release_run(uuid, timestamptz) IS 'Frees the oldest reservation of a user';
 
--- A run ends: it is inserted terminal, or becomes so. Every run of the platform pays for this once, so it has few
--- statements and few expressions: PL/pgSQL prepares each of them again in each transaction.
+-- A run ends. Every run of the platform pays for this once, so it has few statements and few expressions: PL/pgSQL prepares
+-- each of them again in each transaction.
 CREATE FUNCTION billing_meter_ended_run()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -326,38 +348,97 @@ DECLARE
 BEGIN
     INSERT INTO billing_usage_deltas (
         run_id, user_id, month, day, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
-    SELECT NEW.id, NEW.user_id, billing_month_of_day(d.day), d.day, billing_usage_model(NEW.model_used),
+    SELECT NEW.id, NEW.user_id,
+           CASE WHEN coalesce(NEW.created_at, NEW.completed_at, NEW.started_at) IS NULL THEN billing_undated_month(NEW.id)
+                ELSE billing_usage_month(coalesce(NEW.created_at, NEW.completed_at, NEW.started_at)) END,
+           CASE WHEN coalesce(NEW.created_at, NEW.completed_at, NEW.started_at) IS NULL THEN billing_undated_month(NEW.id)
+                ELSE billing_usage_day(coalesce(NEW.created_at, NEW.completed_at, NEW.started_at)) END,
+           billing_usage_model(NEW.model_used),
            (NEW.status = 'completed')::int, (NEW.status = 'failed')::int, (NEW.status = 'cancelled')::int,
            (billing_usage_cost(NEW.cost_usd) IS NULL)::int,
            billing_usage_tokens(NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion),
            coalesce(billing_usage_cost(NEW.cost_usd), 0)
-    FROM (SELECT CASE WHEN coalesce(NEW.created_at, NEW.completed_at, NEW.started_at) IS NULL
-                      THEN billing_undated_month(NEW.id)
-                      ELSE billing_usage_day(coalesce(NEW.created_at, NEW.completed_at, NEW.started_at)) END AS day
-          OFFSET 0) d
-    WHERE d.day IS NOT NULL;
-
-    SELECT EXISTS (SELECT FROM billing_retired_runs r WHERE r.run_id = NEW.id),
-           EXISTS (SELECT FROM billing_run_reservations h WHERE h.user_id = NEW.user_id)
+    WHERE (coalesce(NEW.created_at, NEW.completed_at, NEW.started_at) >= '1970-01-01 00:00:00+00'
+           AND coalesce(NEW.created_at, NEW.completed_at, NEW.started_at) < '9999-01-01 00:00:00+00') IS NOT FALSE
+    RETURNING current_setting('transaction_isolation') <> 'read committed'
+                  OR EXISTS (SELECT FROM billing_retired_runs r WHERE r.run_id = NEW.id),
+              EXISTS (SELECT FROM billing_run_reservations h WHERE h.user_id = NEW.user_id)
     INTO restored, reserved;
-    IF restored THEN
-        PERFORM billing_take_back_retired(NEW.id);
-    END IF;
-    IF reserved THEN
-        PERFORM billing_release_run(NEW.user_id, NEW.created_at);
+    IF (restored OR reserved) IS NOT FALSE THEN
+        PERFORM billing_take_back_retired(NEW.id, NEW.user_id);
+        PERFORM billing_release_run(
+            NEW.user_id, CASE WHEN TG_OP = 'INSERT' THEN coalesce(NEW.completed_at, NEW.created_at) END);
     END IF;
 
-    -- As in billing_count_run().
+    -- As in billing_count_run(). A period has always begun by today.
     UPDATE users u
     SET monthly_runs_used = coalesce(u.monthly_runs_used, 0) + 1
     WHERE NEW.status = 'completed' AND u.id = NEW.user_id
-      AND coalesce(NEW.completed_at, NEW.created_at, now())
-          >= billing_quota_period_start(u.id, u.quota_reset_date, u.created_at);
+      AND (coalesce(NEW.completed_at, NEW.created_at, now()) >= date_trunc('day', now(), 'UTC')
+           OR coalesce(NEW.completed_at, NEW.created_at, now())
+              >= billing_quota_period_start(u.id, u.quota_reset_date, u.created_at));
     RETURN NULL;
 END;
 $$;
 COMMENT ON FUNCTION billing_meter_ended_run() IS
     'Meters a run that ends: usage into billing_usage_deltas, quota into users.monthly_runs_used';
+
+-- The same for all runs that one statement inserts.
+CREATE FUNCTION billing_meter_added_runs()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM added a WHERE a.status >= 'completed') THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO billing_usage_deltas (
+        run_id, user_id, month, day, model, completed_runs, failed_runs, cancelled_runs, unpriced_runs, tokens, cost_usd)
+    SELECT d.id, d.user_id, billing_month_of_day(d.day), d.day, billing_usage_model(d.model_used),
+           (d.status = 'completed')::int, (d.status = 'failed')::int, (d.status = 'cancelled')::int,
+           (billing_usage_cost(d.cost_usd) IS NULL)::int,
+           billing_usage_tokens(d.tokens_total, d.tokens_prompt, d.tokens_completion),
+           coalesce(billing_usage_cost(d.cost_usd), 0)
+    FROM (SELECT a.*, CASE WHEN coalesce(a.created_at, a.completed_at, a.started_at) IS NULL
+                           THEN billing_undated_month(a.id)
+                           ELSE billing_usage_day(coalesce(a.created_at, a.completed_at, a.started_at)) END AS day
+          FROM added a
+          WHERE a.status >= 'completed'
+          OFFSET 0) d
+    WHERE d.day IS NOT NULL;
+
+    PERFORM billing_take_back_retired(a.id, a.user_id)
+    FROM added a
+    WHERE a.status >= 'completed'
+      AND (current_setting('transaction_isolation') <> 'read committed'
+           OR EXISTS (SELECT FROM billing_retired_runs r WHERE r.run_id = a.id));
+    PERFORM billing_release_run(a.user_id, coalesce(a.completed_at, a.created_at))
+    FROM added a
+    WHERE a.status >= 'completed' AND EXISTS (SELECT FROM billing_run_reservations h WHERE h.user_id = a.user_id);
+
+    -- In the order of the ids, so that two such statements never wait for each other crosswise; then, with the rows as
+    -- they are by now, each user once.
+    PERFORM FROM users u
+    WHERE u.id IN (SELECT a.user_id FROM added a WHERE a.status = 'completed')
+    ORDER BY u.id
+    FOR NO KEY UPDATE;
+    UPDATE users u
+    SET monthly_runs_used = coalesce(u.monthly_runs_used, 0) + counted.runs
+    FROM (SELECT c.user_id, count(*) AS runs
+          FROM (SELECT a.user_id, coalesce(a.completed_at, a.created_at, now()) AS moment
+                FROM added a
+                WHERE a.status = 'completed') c
+          JOIN users of_run ON of_run.id = c.user_id
+          WHERE c.moment >= date_trunc('day', now(), 'UTC')
+             OR c.moment >= billing_quota_period_start(of_run.id, of_run.quota_reset_date, of_run.created_at)
+          GROUP BY c.user_id) counted
+    WHERE u.id = counted.user_id;
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION billing_meter_added_runs() IS 'Meters the runs that a statement inserts as ended';
 
 -- A run that had ended changes: takes away what it counted for until now and adds what it counts for from now on.
 CREATE FUNCTION billing_meter_changed_run()
@@ -367,11 +448,18 @@ SECURITY DEFINER
 SET search_path = public, pg_temp
 AS $$
 BEGIN
+    IF (OLD.status, OLD.user_id, OLD.created_at, OLD.completed_at, OLD.started_at, OLD.model_used, OLD.cost_usd,
+        OLD.tokens_total, OLD.tokens_prompt, OLD.tokens_completion, OLD.id)
+       IS NOT DISTINCT FROM
+       (NEW.status, NEW.user_id, NEW.created_at, NEW.completed_at, NEW.started_at, NEW.model_used, NEW.cost_usd,
+        NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion, NEW.id) THEN
+        RETURN NULL;
+    END IF;
     PERFORM billing_append_run(
         -1, OLD.id, OLD.user_id, coalesce(OLD.created_at, OLD.completed_at, OLD.started_at), OLD.status, OLD.model_used,
         billing_usage_tokens(OLD.tokens_total, OLD.tokens_prompt, OLD.tokens_completion), OLD.cost_usd);
     IF NEW.id <> OLD.id THEN
-        PERFORM billing_take_back_retired(NEW.id);
+        PERFORM billing_take_back_retired(NEW.id, NEW.user_id);
     END IF;
     IF NEW.status IN ('completed', 'failed', 'cancelled') THEN
         PERFORM billing_append_run(
@@ -422,15 +510,23 @@ END;
 $$;
 COMMENT ON FUNCTION billing_retire_run() IS 'Keeps what billing needs of a deleted agent run';
 
--- TRUNCATE, of the table or of one partition: the same for all its runs.
-CREATE FUNCTION billing_retire_truncated_runs()
-RETURNS trigger
+-- The same for all runs of the table or of one partition: before TRUNCATE, and to be called before a partition is detached
+-- or dropped. Runs that are still there count once all the same. Returns how many it keeps.
+CREATE FUNCTION billing_retire_runs_of(relation regclass)
+RETURNS bigint
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = public, pg_temp
 SET row_security = off
 AS $$
+DECLARE
+    kept bigint;
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_partition_tree('public.agent_runs') t WHERE t.relid = relation)
+       AND relation <> 'public.agent_runs'::regclass THEN
+        RAISE EXCEPTION '% is neither agent_runs nor a partition of it', relation
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
     EXECUTE format($sql$
         INSERT INTO billing_retired_runs (
             run_id, user_id, created_at, completed_at, status, model_used,
@@ -438,18 +534,53 @@ BEGIN
         SELECT id, user_id,
                coalesce(created_at, completed_at, started_at, billing_undated_month(id)::timestamp AT TIME ZONE 'UTC'),
                completed_at, status, model_used, tokens_total, tokens_prompt, tokens_completion, cost_usd
-        FROM %I.%I
+        FROM %s
         WHERE status IN ('completed', 'failed', 'cancelled')
         ON CONFLICT (run_id) DO UPDATE SET
             user_id = EXCLUDED.user_id, created_at = EXCLUDED.created_at, completed_at = EXCLUDED.completed_at,
             status = EXCLUDED.status, model_used = EXCLUDED.model_used, tokens_total = EXCLUDED.tokens_total,
             tokens_prompt = EXCLUDED.tokens_prompt, tokens_completion = EXCLUDED.tokens_completion,
             cost_usd = EXCLUDED.cost_usd, retired_at = now()
-        $sql$, TG_TABLE_SCHEMA, TG_TABLE_NAME);
+        $sql$, relation);
+    GET DIAGNOSTICS kept = ROW_COUNT;
+    RETURN kept;
+END;
+$$;
+COMMENT ON FUNCTION billing_retire_runs_of(regclass) IS
+    'Keeps what billing needs of the runs of agent_runs or a partition of it, which may then be detached or dropped';
+
+CREATE FUNCTION billing_retire_truncated_runs()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = public, pg_temp
+AS $$
+BEGIN
+    PERFORM billing_retire_runs_of(TG_RELID::regclass);
     RETURN NULL;
 END;
 $$;
 COMMENT ON FUNCTION billing_retire_truncated_runs() IS 'Keeps what billing needs of truncated agent runs';
+
+-- As in 0002, but for a short condition on the trigger: what was wrong before and is not touched may stay.
+CREATE OR REPLACE FUNCTION billing_refuse_bad_metering()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.cost_usd = 'NaN' AND NEW.cost_usd IS DISTINCT FROM OLD.cost_usd
+            OR NEW.tokens_prompt < 0 AND NEW.tokens_prompt IS DISTINCT FROM OLD.tokens_prompt
+            OR NEW.tokens_completion < 0 AND NEW.tokens_completion IS DISTINCT FROM OLD.tokens_completion
+            OR NEW.tokens_total < 0 AND NEW.tokens_total IS DISTINCT FROM OLD.tokens_total) IS NOT TRUE THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'agent run %: cost_usd must be a number, and tokens must not be negative', NEW.id
+        USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'agent_runs_metering';
+END;
+$$;
 
 -- Puts the triggers on agent_runs. To be called again by the owner after agent_runs was replaced by another table, and
 -- after a partition was added, for its TRUNCATE; all else is copied to new partitions by PostgreSQL.
@@ -462,33 +593,45 @@ DECLARE
     partition regclass;
 BEGIN
     -- Under the platform's own name: it takes the place of the trigger that counted inserted runs for the quota.
-    CREATE OR REPLACE TRIGGER agent_runs_increment_usage
-        AFTER INSERT ON agent_runs
-        FOR EACH ROW
-        WHEN (NEW.status IN ('completed', 'failed', 'cancelled'))
-        EXECUTE FUNCTION billing_meter_ended_run();
+    DROP TRIGGER IF EXISTS agent_runs_increment_usage ON agent_runs;
+    IF (SELECT c.relkind FROM pg_class c WHERE c.oid = 'public.agent_runs'::regclass) = 'p' THEN
+        CREATE TRIGGER agent_runs_increment_usage
+            AFTER INSERT ON agent_runs
+            FOR EACH ROW
+            WHEN (NEW.status >= 'completed')
+            EXECUTE FUNCTION billing_meter_ended_run();
+    ELSE
+        CREATE TRIGGER agent_runs_increment_usage
+            AFTER INSERT ON agent_runs
+            REFERENCING NEW TABLE AS added
+            FOR EACH STATEMENT
+            EXECUTE FUNCTION billing_meter_added_runs();
+    END IF;
     CREATE OR REPLACE TRIGGER agent_runs_meter_end
         AFTER UPDATE ON agent_runs
         FOR EACH ROW
-        WHEN (NEW.status IN ('completed', 'failed', 'cancelled')
-              AND (OLD.status IN ('completed', 'failed', 'cancelled')) IS NOT TRUE)
+        WHEN (NEW.status >= 'completed' AND (OLD.status >= 'completed') IS NOT TRUE)
         EXECUTE FUNCTION billing_meter_ended_run();
     CREATE OR REPLACE TRIGGER agent_runs_recount_usage
         AFTER UPDATE ON agent_runs
         FOR EACH ROW
-        WHEN (OLD.status IN ('completed', 'failed', 'cancelled')
-              AND (OLD.status, OLD.user_id, OLD.created_at, OLD.completed_at, OLD.started_at, OLD.model_used,
-                   OLD.cost_usd, OLD.tokens_total, OLD.tokens_prompt, OLD.tokens_completion, OLD.id)
-                  IS DISTINCT FROM
-                  (NEW.status, NEW.user_id, NEW.created_at, NEW.completed_at, NEW.started_at, NEW.model_used,
-                   NEW.cost_usd, NEW.tokens_total, NEW.tokens_prompt, NEW.tokens_completion, NEW.id))
+        WHEN (OLD.status >= 'completed')
         EXECUTE FUNCTION billing_meter_changed_run();
-
     CREATE OR REPLACE TRIGGER agent_runs_retire
         AFTER DELETE ON agent_runs
         FOR EACH ROW
-        WHEN (OLD.status IN ('completed', 'failed', 'cancelled'))
+        WHEN (OLD.status >= 'completed')
         EXECUTE FUNCTION billing_retire_run();
+    CREATE OR REPLACE TRIGGER agent_runs_metering_insert
+        BEFORE INSERT ON agent_runs
+        FOR EACH ROW
+        WHEN (NEW.cost_usd = 'NaN' OR least(NEW.tokens_prompt, NEW.tokens_completion, NEW.tokens_total) < 0)
+        EXECUTE FUNCTION billing_refuse_bad_metering();
+    CREATE OR REPLACE TRIGGER agent_runs_metering_update
+        BEFORE UPDATE OF cost_usd, tokens_prompt, tokens_completion, tokens_total ON agent_runs
+        FOR EACH ROW
+        WHEN (NEW.cost_usd = 'NaN' OR least(NEW.tokens_prompt, NEW.tokens_completion, NEW.tokens_total) < 0)
+        EXECUTE FUNCTION billing_refuse_bad_metering();
 
     FOR partition IN SELECT t.relid FROM pg_partition_tree('public.agent_runs') t
                      UNION SELECT 'public.agent_runs'::regclass LOOP

@@ -51,7 +51,8 @@ AS $$
               SELECT a.id, a.quota_reset_date, a.monthly_runs_used, a.created_at, a.deleted_at
               FROM unnest(only_users) AS w (id)
               JOIN users a ON a.id = w.id) u
-        LEFT JOIN billing_quota_anchors q ON q.user_id = u.id
+        -- By key, for each: joined, it would be read as a whole for every batch.
+        LEFT JOIN LATERAL (SELECT a.anchor_day, a.source FROM billing_quota_anchors a WHERE a.user_id = u.id LIMIT 1) q ON true
         WHERE u.deleted_at IS NULL AND (u.quota_reset_date IS NULL OR u.quota_reset_date <= as_of)
     ), calendar AS MATERIALIZED (
         SELECT d.anchor, d.reset_date, billing_anchor_after(d.anchor, as_of) AS next_date,
@@ -158,7 +159,7 @@ BEGIN
     INTO held
     FROM (SELECT u.id
           FROM users u
-          WHERE u.id > coalesce(after_id, '00000000-0000-0000-0000-000000000000')
+          WHERE u.id >= coalesce(after_id, '00000000-0000-0000-0000-000000000000') AND u.id IS DISTINCT FROM after_id
             AND u.deleted_at IS NULL AND (u.quota_reset_date IS NULL OR u.quota_reset_date <= as_of)
           ORDER BY u.id
           LIMIT max_users
@@ -205,10 +206,14 @@ BEGIN
         FROM users u
         WHERE u.id = try_consume_run.user_id;
     END IF;
-    DELETE FROM billing_run_reservations r WHERE r.user_id = try_consume_run.user_id AND r.expires_at <= now();
+    -- One that a run is just ending is left to it: that run may wait for this user's row next.
+    DELETE FROM billing_run_reservations r
+    WHERE r.id IN (SELECT h.id FROM billing_run_reservations h
+                   WHERE h.user_id = try_consume_run.user_id AND h.expires_at <= now()
+                   FOR UPDATE SKIP LOCKED);
     SELECT count(*) + coalesce(account.used, 0) + 1 INTO taken
     FROM billing_run_reservations r
-    WHERE r.user_id = try_consume_run.user_id;
+    WHERE r.user_id = try_consume_run.user_id AND r.expires_at > now();
     IF taken > account.quota THEN
         RETURN 'deny';
     END IF;
@@ -219,6 +224,26 @@ END;
 $$;
 COMMENT ON FUNCTION try_consume_run(uuid, interval) IS
     'May this user start one more run: allow, warn or deny; what is allowed is taken';
+
+-- A user with usage cannot be deleted: billing_usage refers to the row. Until the first drain nothing does, so the deltas
+-- have to stop it.
+CREATE FUNCTION billing_keep_metered_user()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM billing_usage_deltas d WHERE d.user_id = OLD.id) THEN
+        RAISE EXCEPTION 'user % has usage and cannot be deleted', OLD.id
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'billing_keep_metered_user',
+                  HINT = 'Set users.deleted_at to remove the account';
+    END IF;
+    RETURN OLD;
+END;
+$$;
+COMMENT ON FUNCTION billing_keep_metered_user() IS 'Refuses to delete a user whose usage is not published yet';
+CREATE TRIGGER billing_keep_metered_user BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION billing_keep_metered_user();
 
 -- As in 0002, and not for the platform's users either: whoever may call try_consume_run() can use up anybody's quota.
 CREATE OR REPLACE FUNCTION billing_revoke_outsiders()
