@@ -109,6 +109,7 @@ class Doctor {
         CheckEvents(session);
         CheckRunTimes(session);
         CheckIndexes(session);
+        CheckMetering(session);
       }
     } catch (const db::Transient& e) {
       Fault("database", e.what(), "check DATABASE_URL and that the server runs and accepts this role");
@@ -212,7 +213,39 @@ class Doctor {
       Warning("indexes", table + ".agent_run_id has no index: deleting runs and verifying costs is slow",
               "CREATE INDEX CONCURRENTLY idx_" + table + "_agent_run ON " + table + " (agent_run_id)");
     }
+    if (!tx.Exec(sql::kCompletedRunsIndexed).Only().Bool("indexed")) {
+      Warning("indexes", "agent_runs has no index on completed runs: resetting quotas reads all runs of a user",
+              "CREATE INDEX CONCURRENTLY idx_agent_runs_completed ON agent_runs (user_id, (coalesce(completed_at, "
+              "created_at))) WHERE status = 'completed'");
+    }
     tx.Commit();
+  }
+
+  void CheckMetering(db::Session& session) {
+    db::Transaction tx(session, {.read_only = true});
+    bool whole = true;
+    for (const db::Row row : tx.Exec(sql::kMissingTriggers)) {
+      whole = false;
+      const std::string table = row.Text("table_name"), trigger = row.Text("trigger_name");
+      const std::string what = "trigger " + trigger + " of " + table + " is ";
+      if (row.Bool("always")) {
+        Fault("closed months", what + "missing or does not fire for everybody: closed months can be changed",
+              "ALTER TABLE " + table + " ENABLE ALWAYS TRIGGER " + trigger + "; then: billsync verify usage");
+      } else {
+        Fault("metering", what + (row.Bool("missing") ? "missing" : "off") + ": runs go uncounted",
+              row.Bool("missing")
+                  ? "as the owner: SELECT billing_install_metering(); then: billsync rollup --full"
+                  : "ALTER TABLE " + table + " ENABLE TRIGGER " + trigger + "; then: billsync rollup --full");
+      }
+    }
+    for (const db::Row row : tx.Exec(sql::kUnguardedPartitions)) {
+      whole = false;
+      Warning("metering",
+              "partition " + row.Text("partition") + " came later: TRUNCATE of it would lose its runs' usage",
+              "as the owner: SELECT billing_install_metering()");
+    }
+    tx.Commit();
+    if (whole) Ok("metering", "every trigger is on");
   }
 
   const Context& context_;

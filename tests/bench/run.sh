@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Every bench in turn, see the head of each; make bench runs this.
+#
+#   SHORT=1      small databases and few repeats: a quick look, whose ratios mean little
+set -euo pipefail
+cd "$(dirname "$0")"
+if [ "${SHORT:-}" ]; then
+  export RUNS=${RUNS:-100000} REPEATS=${REPEATS:-2} SECONDS_EACH=${SECONDS_EACH:-2} RESET_USERS=${RESET_USERS:-10000}
+fi
+for bench in usage.sh; do
+  "./$bench"
+done
