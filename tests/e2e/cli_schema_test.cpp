@@ -96,7 +96,7 @@ TEST(Doctor, FindsAMigratedDatabaseHealthyExceptThatItMayLoseACommit) {
   EXPECT_EQ(result.status, 3);
   EXPECT_EQ(Findings(result.out),
             (std::set<std::string>{"ok configuration", "ok secrets", "ok plan map", "ok database", "fault durability",
-                                   "ok clock", "ok schema", "ok row-level security", "ok events"}))
+                                   "ok clock", "ok schema", "ok row-level security", "ok events", "ok metering"}))
       << result.out;
   EXPECT_EQ(result.out.find(kSecret), std::string::npos);
   EXPECT_EQ(result.out.find("0123456789abcdef"), std::string::npos);
@@ -107,7 +107,8 @@ TEST(Doctor, FindsAMigratedDatabaseHealthyExceptThatItMayLoseACommit) {
 TEST(Doctor, NamesATriggerThatIsOffAndAnIndexThatIsMissing) {
   TestDatabase database;
   database.Run(
-      "ALTER TABLE agent_runs DISABLE TRIGGER agent_runs_meter_end; ALTER TABLE billing_usage DISABLE TRIGGER ALL; ALTER "
+      "ALTER TABLE agent_runs DISABLE TRIGGER agent_runs_meter_end; ALTER TABLE billing_usage DISABLE TRIGGER ALL; "
+      "ALTER "
       "TABLE billing_usage ENABLE TRIGGER ALL; DROP INDEX idx_agent_runs_completed");
   const auto result = Billsync(database, {"doctor", "--json"}, kTokens);
   EXPECT_EQ(result.status, 3);
