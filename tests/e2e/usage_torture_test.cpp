@@ -2,10 +2,12 @@
 // is killed, a PostgreSQL that is stopped at once, and a month that is closed in the middle. Nothing may be lost or
 // counted twice.
 //
-// Short by default. TORTURE_SECONDS and TORTURE_RUNS make it last until both are reached; TORTURE_SEED repeats one.
+// Short by default. TORTURE_SECONDS and TORTURE_RUNS make it last until both are reached; the more runs, the larger the
+// bulk loads among them. TORTURE_SEED repeats one.
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <iostream>
 #include <random>
@@ -51,8 +53,8 @@ std::string MakeTeam(int team) {
 // One writer: transactions of random operations until told to stop.
 class Writer {
  public:
-  Writer(std::string url, uint64_t seed, std::atomic<bool>& stop, std::atomic<int64_t>& inserted)
-      : url_(std::move(url)), random_(seed), stop_(stop), inserted_(inserted) {}
+  Writer(std::string url, uint64_t seed, int bulk, std::atomic<bool>& stop, std::atomic<int64_t>& inserted)
+      : url_(std::move(url)), bulk_(bulk), random_(seed), stop_(stop), inserted_(inserted) {}
 
   void Run() {
     std::unique_ptr<db::Session> session;
@@ -144,7 +146,7 @@ class Writer {
     const int dice = Below(1000);
     if (dice < 250) return Insert("'queued'", 1 + Below(3));
     if (dice < 330) return Insert(Terminal(), 1 + Below(3));
-    if (dice < 380) return Insert(Terminal(), 200 + Below(800));
+    if (dice < 380) return Insert(Terminal(), bulk_ / 5 + Below(bulk_));
     if (dice < 480) return "UPDATE agent_runs SET status = 'running', started_at = now() " + Some("status = 'queued'");
     if (dice < 650) {
       return "UPDATE agent_runs SET status = " + Terminal() + ", completed_at = now(), cost_usd = " + Cost() + " " +
@@ -179,6 +181,7 @@ class Writer {
   }
 
   const std::string url_;
+  const int bulk_;  // about how many runs a bulk load has
   std::mt19937_64 random_;
   std::atomic<bool>& stop_;
   std::atomic<int64_t>& inserted_;
@@ -286,11 +289,13 @@ TEST(UsageTorture, LeavesNoDrift) {
   }
   const std::string closed_month = cluster.Value("SELECT to_char(now() - interval '2 months', 'YYYY-MM')");
 
+  const int bulk = static_cast<int>(std::clamp<int64_t>(runs / 100, 1000, 20'000));
   std::atomic<bool> stop{false};
   std::atomic<int64_t> inserted{0};
   std::vector<std::thread> writers;
   for (int i = 0; i < kWriters; ++i) {
-    writers.emplace_back([&, i] { Writer(cluster.url(), seed + static_cast<uint64_t>(i), stop, inserted).Run(); });
+    writers.emplace_back(
+        [&, i] { Writer(cluster.url(), seed + static_cast<uint64_t>(i), bulk, stop, inserted).Run(); });
   }
   KilledService service(cluster, config);
   std::mt19937_64 random(seed);
