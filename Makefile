@@ -13,7 +13,8 @@ SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 PACKAGES := g++ cmake ninja-build ccache pkg-config \
   libcpp-httplib-dev libpqxx-dev rapidjson-dev libssl-dev libhowardhinnant-date-dev \
   libcli11-dev libtomlplusplus-dev libspdlog-dev prometheus-cpp-dev libexpected-dev \
-  libgtest-dev libgmock-dev librapidcheck-dev openssl curl
+  libxlsxwriter-dev zlib1g-dev \
+  libgtest-dev libgmock-dev librapidcheck-dev openssl curl python3
 
 .PHONY: help
 help: ## print this list

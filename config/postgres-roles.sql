@@ -48,8 +48,9 @@ GRANT SELECT (id, agent_run_id, user_id, provider, model, tokens_prompt, tokens_
               created_at)
     ON llm_calls TO billsync_service;
 
--- A report names its users.
+-- A report names its users, and may be asked for those of one team.
 GRANT SELECT (id, email, full_name, plan_tier) ON users TO billsync_finance;
+GRANT SELECT (team_id, user_id) ON team_members TO billsync_service, billsync_finance;
 
 -- Without a policy of its own a role that may read a table with row-level security reads zero rows and no error.
 DO $$
@@ -63,7 +64,9 @@ BEGIN
             ('users', 'billsync_service', 'UPDATE'),
             ('users', 'billsync_finance', 'SELECT'),
             ('agent_runs', 'billsync_service', 'SELECT'),
-            ('llm_calls', 'billsync_service', 'SELECT')
+            ('llm_calls', 'billsync_service', 'SELECT'),
+            ('team_members', 'billsync_service', 'SELECT'),
+            ('team_members', 'billsync_finance', 'SELECT')
         ) AS t (table_name, role_name, command)
         JOIN pg_class c ON c.oid = ('public.' || t.table_name)::regclass
         WHERE c.relrowsecurity OR t.table_name = 'agent_runs'
@@ -142,6 +145,16 @@ BEGIN
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO billsync_service', callable);
     END LOOP;
-    GRANT EXECUTE ON FUNCTION billing_filtered_tables() TO billsync_finance;
+    -- What reports of open months are made of.
+    FOR callable IN
+        SELECT p.oid
+        FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace
+          AND p.proname IN ('billing_filtered_tables', 'billing_open_months', 'billing_late_months',
+                            'billing_user_teams', 'billing_exact_cost', 'billing_live_usage_by_model', 'billing_live_invoices',
+                            'billing_live_subscriptions', 'billing_live_revenue')
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO billsync_finance', callable);
+    END LOOP;
 END;
 $$;

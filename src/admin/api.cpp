@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 
+#include "billsync/admin/report_routes.h"
 #include "billsync/apply/applier.h"
 #include "billsync/apply/event_log.h"
 #include "billsync/apply/explain.h"
@@ -170,6 +171,7 @@ void AddRoutes(http::Router& router, AdminParts given) {
   add("GET", "/api/v1/jobs", Role::kFinance, ListJobs);
   add("POST", "/api/v1/jobs/{name}/run", Role::kOps, RunJob);
   add("GET", "/api/v1/users/{id}/entitlement", Role::kFinance, ShowEntitlement);
+  AddReportRoutes(router, *parts->guard, *parts->pool, parts->metrics.clock);
 }
 
 }  // namespace billsync::admin

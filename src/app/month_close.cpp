@@ -1,5 +1,7 @@
 #include "billsync/app/month_close.h"
 
+#include <filesystem>
+
 #include "billsync/usage/rollup.h"
 
 namespace billsync::app {
@@ -29,9 +31,10 @@ tl::expected<MonthCloseOutcome, usage::NotClosed> RunMonthClose(db::Session& ses
   if (options.export_directory) {
     progress.begun(CloseStep::kExport);
     const std::string directory = *options.export_directory + "/" + month.Text();
-    outcome.exported = report::ExportToDirectory(
-        session, {report::Report::kUsage, report::Report::kInvoices, report::Report::kAdjustments}, month, directory,
-        progress.exporting);
+    const report::ExportRequest pack{.period = report::PeriodRange::Of(month),
+                                     .items = report::PackItems({report::Format::kCsv, report::Format::kXlsx})};
+    std::filesystem::create_directories(*options.export_directory);
+    outcome.exported = report::ExportPack(session, pack, directory, progress.exporting);
     note(CloseStep::kExport, directory);
   }
   return outcome;

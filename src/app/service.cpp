@@ -4,6 +4,7 @@
 
 #include "billsync/admin/api.h"
 #include "billsync/admin/readiness.h"
+#include "billsync/admin/report_routes.h"
 #include "billsync/app/job_list.h"
 #include "billsync/base/log.h"
 #include "billsync/db/migrator.h"
@@ -34,6 +35,13 @@ http::Limits PublicLimits(const Config& config) {
   limits.max_connections_per_peer = config.max_connections_per_peer;
   limits.tls_certificate_file = config.tls_certificate_file;
   limits.tls_key_file = config.tls_key_file;
+  return limits;
+}
+
+// Downloads hold a worker each; others must not wait for them.
+http::Limits AdminLimits() {
+  http::Limits limits;
+  limits.workers = admin::kMostStreams + 3;
   return limits;
 }
 
@@ -99,7 +107,7 @@ void Service::Start() {
                                                 &p.pool, SystemNow},
                                     .pool = &p.pool,
                                     .wake_applier = [&p] { p.applier.Wake(); }});
-    p.admin_server = std::make_unique<http::Server>(std::move(admin_router), http::Limits{}, "admin");
+    p.admin_server = std::make_unique<http::Server>(std::move(admin_router), AdminLimits(), "admin");
     p.admin_port = p.admin_server->Bind(p.config.admin_listen);
   }
   CheckSchema(p.pool, p.config);

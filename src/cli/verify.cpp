@@ -86,7 +86,7 @@ struct MonthMoney {
 
 MonthMoney CheckMoney(db::Session& session, const billing::Month& month) {
   MonthMoney money{.check = usage::VerifyMoney(session, month, kListedRuns), .exports = {}};
-  for (const auto report : {report::Report::kUsage, report::Report::kInvoices, report::Report::kAdjustments}) {
+  for (const auto report : report::kAllReports) {
     for (const auto& mismatch : report::ReadBack(session, report, month)) {
       money.exports.emplace_back(report::Name(report), mismatch);
     }

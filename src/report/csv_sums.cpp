@@ -57,55 +57,32 @@ DecimalSum CsvSums::Of(const std::string& currency, const std::string& column) c
   return sum == found->second.end() ? DecimalSum{} : sum->second;
 }
 
+CsvSums::CsvSums(std::vector<std::string> columns)
+    : columns_(std::move(columns)), records_([this](const auto& cells) { AddRecord(cells); }) {}
+
 CsvSums::int_type CsvSums::overflow(int_type c) {
-  if (!traits_type::eq_int_type(c, traits_type::eof())) Take(traits_type::to_char_type(c));
+  const char one = traits_type::to_char_type(c);
+  if (!traits_type::eq_int_type(c, traits_type::eof())) records_.Read({&one, 1});
   return traits_type::not_eof(c);
 }
 
 std::streamsize CsvSums::xsputn(const char* text, std::streamsize size) {
-  for (std::streamsize i = 0; i < size; ++i) Take(text[i]);
+  records_.Read({text, static_cast<size_t>(size)});
   return size;
 }
 
-void CsvSums::Take(char c) {
-  if (c == '"') {
-    if (!quoted_ && quote_before_) cell_ += c;  // two of them inside quotes are one
-    quoted_ = !quoted_;
-    quote_before_ = !quoted_;
-    return;
+void CsvSums::AddRecord(const std::vector<std::string>& cells) {
+  const auto& header = records_.header();
+  if (rows_++ == 0) {
+    for (size_t i = 0; i < header.size(); ++i) {
+      if (header[i] == "currency") currency_at_ = i;
+      if (std::ranges::find(columns_, header[i]) != columns_.end()) summed_.push_back(i);
+    }
   }
-  quote_before_ = false;
-  if (quoted_) {
-    cell_ += c;
-  } else if (c == ',') {
-    EndCell();
-  } else if (c == '\n') {
-    EndCell();
-    EndRecord();
-  } else if (c != '\r') {
-    cell_ += c;
+  auto& sums = sums_[currency_at_ ? cells[*currency_at_] : "USD"];
+  for (const size_t i : summed_) {
+    if (!cells[i].empty()) sums[header[i]].Add(cells[i]);
   }
-}
-
-void CsvSums::EndCell() {
-  cells_.push_back(std::move(cell_));
-  cell_.clear();
-}
-
-void CsvSums::EndRecord() {
-  if (header_.empty()) {
-    header_ = std::move(cells_);
-    cells_.clear();
-    return;
-  }
-  if (cells_.size() != header_.size()) throw std::runtime_error("a record of an export has lost a column");
-  const auto at = std::ranges::find(header_, "currency");
-  const std::string currency = at == header_.end() ? "USD" : cells_[static_cast<size_t>(at - header_.begin())];
-  for (size_t i = 0; i < cells_.size(); ++i) {
-    const bool summed = std::ranges::find(columns_, header_[i]) != columns_.end();
-    if (summed && !cells_[i].empty()) sums_[currency][header_[i]].Add(cells_[i]);
-  }
-  cells_.clear();
 }
 
 }  // namespace billsync::report

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <streambuf>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "csv_records.h"
 
 namespace billsync::report {
 
@@ -24,12 +27,16 @@ class DecimalSum {
 };
 
 // Behind a std::ostream: keeps sums and nothing else. The first record names the columns; a column "currency" keeps the
-// sums of each currency apart, and without one everything is in USD. RFC 4180, in pieces of any size.
+// sums of each currency apart, and without one everything is in USD.
 class CsvSums : public std::streambuf {
  public:
-  explicit CsvSums(std::vector<std::string> columns) : columns_(std::move(columns)) {}
+  explicit CsvSums(std::vector<std::string> columns);
   // The sum of a column; zero when there was nothing to add.
   DecimalSum Of(const std::string& currency, const std::string& column) const;
+  // Records without the header.
+  int64_t rows() const { return rows_; }
+  // No more text; throws std::runtime_error when the last record has no end.
+  void Finish() const { records_.Finish(); }
 
  protected:
   // Throw std::runtime_error when a record has lost a column or holds no number where one is added up.
@@ -37,14 +44,13 @@ class CsvSums : public std::streambuf {
   std::streamsize xsputn(const char* text, std::streamsize size) override;
 
  private:
-  void Take(char c);
-  void EndCell();
-  void EndRecord();
+  void AddRecord(const std::vector<std::string>& cells);
 
   const std::vector<std::string> columns_;
-  std::vector<std::string> header_, cells_;
-  std::string cell_;
-  bool quoted_ = false, quote_before_ = false;
+  CsvRecords records_;
+  std::vector<size_t> summed_;
+  std::optional<size_t> currency_at_;
+  int64_t rows_ = 0;
   std::map<std::string, std::map<std::string, DecimalSum>> sums_;
 };
 

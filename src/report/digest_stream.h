@@ -29,4 +29,7 @@ class DigestStream {
   int64_t bytes_ = 0;
 };
 
+// Lowercase hex SHA-256 of a text.
+std::string Sha256Of(std::string_view text);
+
 }  // namespace billsync::report

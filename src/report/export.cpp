@@ -1,196 +1,299 @@
 #include "billsync/report/export.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <memory>
-#include <sstream>
 #include <stdexcept>
 
-#include "billsync/base/log.h"
-#include "billsync/base/version.h"
-#include "billsync/db/migrator.h"
-#include "columns.h"
-#include "digest_stream.h"
-#include "durable_file.h"
-#include "report/report_sql.h"
+#include "manifest_file.h"
+#include "report_file.h"
+#include "snapshot.h"
+#include "staging.h"
+#include "text_writers.h"
 
 namespace billsync::report {
 namespace {
 
-std::string HeaderLine(const ReportShape& shape) {
-  std::string line;
-  for (const Column& column : shape.columns) {
-    if (!line.empty()) line += ',';
-    line += column.name;
-  }
-  return line + "\r\n";
+constexpr const char* kManifestName = "manifest.json";
+
+// A file that may be another format of the same rows: those are read once.
+struct Writing {
+  FileSummary summary;
+  std::unique_ptr<ReportFile> file;
+};
+
+bool SameRows(const ReportItem& a, const ReportItem& b) {
+  return a.report == b.report && a.layout == b.layout && (a.format == Format::kFocus) == (b.format == Format::kFocus);
 }
 
-std::string RowLine(const ReportShape& shape, const db::Row& row) {
-  std::string line;
-  for (size_t i = 0; i < shape.columns.size(); ++i) {
-    if (i > 0) line += ',';
-    const auto value = row.Raw(static_cast<int>(i));
-    if (!value) continue;
-    if (shape.columns[i].cell == Cell::kNumber) {
-      line += *value;
-    } else {
-      line += CsvCell(*value);
-    }
-  }
-  return line + "\r\n";
+// What a workbook says of when it was made: the period's end, so that the same rows are the same bytes.
+Instant CreatedOf(const PeriodRange& period) {
+  return period.last.End();
 }
 
-// Control totals and the number of rows to come.
-int64_t ReadTotals(db::Transaction& tx, const ReportShape& shape, const db::Params& period, FileSummary& file) {
-  int64_t rows = 0;
-  for (const db::Row row : tx.Exec(*shape.totals, period)) {
-    rows += row.Int("rows");
-    auto& totals = file.totals[row.Text("currency")];
-    for (const std::string_view name : shape.total_columns) {
-      totals.emplace(name, row.Text(std::string(name).c_str()));
-    }
-  }
-  return rows;
-}
-
-std::string FileName(Report report, const billing::Month& period) {
-  return std::string(Name(report)) + "-" + period.Text() + ".csv";
-}
-
-// Reads everything from one moment.
-class Snapshot {
+// Rows and totals of one report, read once and written to every format that is asked for.
+class ReportSet {
  public:
-  Snapshot(db::Session& session, const billing::Month& period)
-      : tx_(session, {.read_only = true, .snapshot = true, .statement_timeout = std::chrono::hours(1)}),
-        manifest_{.period = period,
-                  .period_state = tx_.Exec(sql::kPeriodState, db::Params::Of(period.Start())).Only().Text("state"),
-                  .as_of = tx_.Exec(sql::kSnapshotMoment).Only().At("as_of"),
-                  .schema_version = db::SchemaVersion(),
-                  .program_version = ProgramVersion(),
-                  .files = {}} {}
-
-  void Write(Report report, std::ostream& out, const ExportProgress& progress) {
-    const ReportShape& shape = ShapeOf(report);
-    const auto ends = db::Params::Of(manifest_.period.Start(), manifest_.period.End());
-    FileSummary file{
-        .report = std::string(Name(report)), .name = FileName(report, manifest_.period), .sha256 = {}, .totals = {}};
-    const int64_t total = ReadTotals(tx_, shape, ends, file);
-    tx_.Exec(*shape.declare, ends);
-    DigestStream digest(out);
-    digest.Write(HeaderLine(shape));
-    for (auto rows = tx_.Exec(sql::kFetchRows); !rows.empty(); rows = tx_.Exec(sql::kFetchRows)) {
-      std::string lines;
-      for (const db::Row row : rows) lines += RowLine(shape, row);
-      digest.Write(lines);
-      file.rows += rows.size();
-      progress(file.rows, total);
+  ReportSet(Snapshot& snapshot, const ExportRequest& request) : snapshot_(snapshot), request_(request) {
+    for (const auto& item : request.items) {
+      const bool twice = std::ranges::any_of(groups_, [&](const Group& group) {
+        return std::ranges::any_of(
+            group.items, [&](const ReportItem& other) { return SameRows(item, other) && item.format == other.format; });
+      });
+      if (!twice) GroupOf(item).items.push_back(item);
     }
-    tx_.Exec(sql::kCloseRows);
-    if (file.rows != total) throw std::logic_error("the report " + file.report + " does not tie to its control totals");
-    out.flush();
-    if (!out) throw std::runtime_error("the export could not be written: disk full, or the reader went away");
-    file.bytes = digest.bytes();
-    file.sha256 = digest.Sha256();
-    manifest_.files.push_back(std::move(file));
+    for (auto& group : groups_) {
+      group.shape = snapshot.Shape(group.items.front());
+      std::tie(group.totals, group.rows) = snapshot.ReadTotals(group.shape, request.filter);
+      total_ += group.rows;
+    }
   }
 
-  Manifest Finish() {
-    tx_.Commit();
-    return std::move(manifest_);
+  std::vector<FileSummary> WriteTo(const std::string& directory, const ExportProgress& progress) {
+    std::vector<FileSummary> files;
+    for (const auto& group : groups_) {
+      for (auto& summary : WriteGroup(group, directory, progress)) files.push_back(std::move(summary));
+      done_ += group.rows;
+    }
+    // In the order they were asked for.
+    std::vector<FileSummary> ordered;
+    for (const auto& item : request_.items) {
+      const auto at = std::ranges::find(files, FileName(item, request_.period), &FileSummary::name);
+      if (at == files.end()) continue;
+      ordered.push_back(std::move(*at));
+      files.erase(at);
+    }
+    return ordered;
   }
 
  private:
-  db::Transaction tx_;
-  Manifest manifest_;
+  struct Group {
+    std::vector<ReportItem> items{};
+    ReportShape shape{};
+    Totals totals{};
+    int64_t rows = 0;
+  };
+
+  Group& GroupOf(const ReportItem& item) {
+    for (auto& group : groups_) {
+      if (SameRows(group.items.front(), item)) return group;
+    }
+    return groups_.emplace_back();
+  }
+
+  std::vector<FileSummary> WriteGroup(const Group& group, const std::string& directory,
+                                      const ExportProgress& progress) {
+    std::vector<Writing> files;
+    std::vector<RowSink*> sinks;
+    for (const auto& item : group.items) {
+      FileSummary summary{.item = item, .name = FileName(item, request_.period), .sha256 = {}, .totals = group.totals};
+      const auto cells = group.rows * static_cast<int64_t>(group.shape.columns.size());
+      auto file = std::make_unique<ReportFile>(item.format, group.shape, directory + "/" + summary.name, directory,
+                                               CreatedOf(request_.period), cells);
+      sinks.push_back(&file->sink());
+      files.push_back({std::move(summary), std::move(file)});
+    }
+    const int64_t rows = snapshot_.ReadRows(group.shape, request_.filter, sinks,
+                                            [&](int64_t so_far) { progress(done_ + so_far, total_); });
+    if (rows != group.rows) throw std::logic_error(group.shape.title + " does not tie to its control totals");
+    std::vector<FileSummary> summaries;
+    for (auto& [summary, file] : files) {
+      file->sink().Finish(group.totals);
+      file->Close();
+      summary.rows = rows;
+      summary.bytes = file->bytes();
+      summary.sha256 = file->sha256();
+      summaries.push_back(std::move(summary));
+    }
+    return summaries;
+  }
+
+  Snapshot& snapshot_;
+  const ExportRequest& request_;
+  std::vector<Group> groups_;
+  int64_t total_ = 0, done_ = 0;
 };
 
+// Takes the snapshot and writes the files and their manifest into `staging`.
+Manifest WriteAll(db::Session& session, const ExportRequest& request, const Staging& staging,
+                  const ExportProgress& progress) {
+  Snapshot snapshot(session, request.period);
+  Manifest manifest = snapshot.facts();
+  manifest.filter = request.filter;
+  manifest.files = ReportSet(snapshot, request).WriteTo(staging.path(), progress);
+  snapshot.Finish();
+  std::ofstream out(staging.path() + "/" + kManifestName, std::ios::binary);
+  out << manifest.Json();
+  out.close();
+  if (!out) throw std::runtime_error("cannot write " + staging.path() + "/" + kManifestName);
+  std::vector<std::string> names = {kManifestName};
+  for (const auto& file : manifest.files) names.push_back(file.name);
+  staging.Flush(names);
+  return manifest;
+}
+
 // A directory holds one export: a manifest that does not describe its neighbours is worse than none.
-void RefuseOtherExport(const std::string& directory, const std::vector<Report>& reports, const billing::Month& period) {
-  std::ifstream in(directory + "/manifest.json", std::ios::binary);
-  if (!in) return;
-  std::ostringstream text;
-  text << in.rdbuf();
-  const std::string manifest = text.str();
-  size_t listed = 0;
-  for (size_t at = manifest.find("\"sha256\""); at != std::string::npos; at = manifest.find("\"sha256\"", at + 1)) {
-    ++listed;
-  }
-  const bool same = listed == reports.size() && std::ranges::all_of(reports, [&](Report report) {
-                      return manifest.find(JsonQuote(FileName(report, period))) != std::string::npos;
-                    });
-  if (!same) {
+void RefuseOtherExport(const std::string& directory, const ExportRequest& request) {
+  if (!std::filesystem::exists(directory + "/" + kManifestName)) return;
+  const Manifest there = ReadManifest(directory + "/" + kManifestName);
+  std::vector<std::string> wanted, found;
+  for (const auto& item : request.items) wanted.push_back(FileName(item, request.period));
+  for (const auto& file : there.files) found.push_back(file.name);
+  std::ranges::sort(wanted);
+  std::ranges::sort(found);
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  const bool same_rows = there.filter.user_id == request.filter.user_id &&
+                         there.filter.plan_tier == request.filter.plan_tier &&
+                         there.filter.team_id == request.filter.team_id;
+  if (wanted != found || !same_rows) {
     throw std::runtime_error(directory +
-                             " holds the export of other reports or another period; choose an empty directory");
+                             " holds the export of other reports, rows or another period; choose an empty directory");
   }
 }
 
-std::string TotalsJson(const FileSummary& file) {
-  std::string out = "{";
-  const char* comma = "\n";
-  for (const auto& [currency, totals] : file.totals) {
-    out += comma + std::string("        ") + JsonQuote(currency) + ": {";
-    const char* inner = "";
-    for (const auto& [name, value] : totals) {
-      out += inner + JsonQuote(name) + ": " + JsonQuote(value);
-      inner = ", ";
-    }
-    out += "}";
-    comma = ",\n";
-  }
-  return out + (file.totals.empty() ? "}" : "\n      }");
+std::string Sibling(const std::string& directory) {
+  std::filesystem::path path(directory);
+  if (!path.has_filename()) path = path.parent_path();
+  return path.string() + ".partial-" + std::to_string(::getpid());
 }
 
-std::string FileJson(const FileSummary& file) {
-  return "    {\n      \"report\": " + JsonQuote(file.report) + ",\n      \"name\": " + JsonQuote(file.name) +
-         ",\n      \"rows\": " + std::to_string(file.rows) + ",\n      \"bytes\": " + std::to_string(file.bytes) +
-         ",\n      \"sha256\": " + JsonQuote(file.sha256) + ",\n      \"control_totals\": " + TotalsJson(file) +
-         "\n    }";
+// A directory of the system's for a file that has no place of its own.
+std::string TemporaryDirectory() {
+  std::string path = (std::filesystem::temp_directory_path() / "billsync-export-XXXXXX").string();
+  if (::mkdtemp(path.data()) == nullptr) {
+    throw std::runtime_error("cannot make a temporary directory: " + std::string(std::strerror(errno)));
+  }
+  return path;
 }
 
 }  // namespace
 
-Manifest ExportToStream(db::Session& session, Report report, const billing::Month& period, std::ostream& out,
-                        const ExportProgress& progress) {
-  Snapshot snapshot(session, period);
-  snapshot.Write(report, out, progress);
-  return snapshot.Finish();
+struct ExportStream::Parts {
+  Parts(db::Session& session, const ExportRequest& given)
+      : request(given), item(request.items.at(0)), snapshot(session, request.period), shape(snapshot.Shape(item)) {}
+  const ExportRequest request;
+  const ReportItem item;
+  Snapshot snapshot;
+  const ReportShape shape;
+};
+
+ExportStream::ExportStream(db::Session& session, const ExportRequest& request)
+    : parts_(std::make_unique<Parts>(session, request)) {}
+
+ExportStream::~ExportStream() = default;
+
+const Manifest& ExportStream::facts() const {
+  return parts_->snapshot.facts();
 }
 
-Manifest ExportToDirectory(db::Session& session, const std::vector<Report>& wanted, const billing::Month& period,
-                           const std::string& directory, const ExportProgress& progress) {
-  std::vector<Report> reports;
-  for (const Report report : wanted) {
-    if (std::ranges::find(reports, report) == reports.end()) reports.push_back(report);
+std::string ExportStream::FixedTag() const {
+  const Manifest& said = facts();
+  if (said.period_state != "closed") return "";
+  std::string of = FileName(parts_->item, parts_->request.period) + "|" + std::to_string(said.schema_version) + "|" +
+                   said.program_version;
+  const RowFilter& filter = parts_->request.filter;
+  for (const auto& part : {filter.user_id, filter.plan_tier, filter.team_id}) of += "|" + part.value_or("");
+  for (const auto& month : said.months) of += "|" + month.usage_sha256;
+  return Sha256Of(of).substr(0, 32);
+}
+
+Manifest ExportStream::WriteTo(std::ostream& out, const ExportProgress& progress) {
+  Parts& p = *parts_;
+  const auto [totals, expected] = p.snapshot.ReadTotals(p.shape, p.request.filter);
+  FileSummary summary{.item = p.item, .name = FileName(p.item, p.request.period), .sha256 = {}, .totals = totals};
+  DigestStream digest(out);
+  const auto read = [&, all = expected](RowSink& sink) {
+    summary.rows = p.snapshot.ReadRows(p.shape, p.request.filter, {&sink}, [&](int64_t rows) { progress(rows, all); });
+    if (summary.rows != all) throw std::logic_error(summary.name + " does not tie to its control totals");
+    sink.Finish(summary.totals);
+  };
+  if (p.item.format == Format::kXlsx) {
+    const Staging staging(TemporaryDirectory() + "/files");
+    const std::filesystem::path parent = std::filesystem::path(staging.path()).parent_path();
+    struct Removed {
+      const std::filesystem::path& path;
+      ~Removed() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+      }
+    } removed{parent};
+    ReportFile file(p.item.format, p.shape, staging.path() + "/" + summary.name, staging.path(),
+                    CreatedOf(p.request.period), summary.rows * static_cast<int64_t>(p.shape.columns.size()));
+    read(file.sink());
+    CopyFile(staging.path() + "/" + summary.name, digest);
+  } else {
+    read(*MakeTextWriter(p.item.format, p.shape, digest));
   }
-  std::filesystem::create_directories(directory);
-  RefuseOtherExport(directory, reports, period);
-  std::vector<std::unique_ptr<DurableFile>> files;
-  Snapshot snapshot(session, period);
-  for (const Report report : reports) {
-    files.push_back(std::make_unique<DurableFile>(directory + "/" + FileName(report, period)));
-    snapshot.Write(report, files.back()->out(), progress);
-  }
-  Manifest manifest = snapshot.Finish();
-  std::filesystem::remove(directory + "/manifest.json");  // it describes the files that are replaced now
-  for (const auto& file : files) file->Publish();
-  DurableFile beside(directory + "/manifest.json");
-  beside.out() << manifest.Json();
-  beside.Publish();
+  out.flush();
+  if (!out) throw std::runtime_error("the export could not be written: disk full, or the reader went away");
+  p.snapshot.Finish();
+  summary.bytes = digest.bytes();
+  summary.sha256 = digest.Sha256();
+  Manifest manifest = facts();
+  manifest.filter = p.request.filter;
+  manifest.files.push_back(std::move(summary));
   return manifest;
 }
 
-std::string Manifest::Json() const {
-  std::string out = "{\n  \"period\": " + JsonQuote(period.Text()) +
-                    ",\n  \"period_start\": " + JsonQuote(FormatInstant(period.Start())) +
-                    ",\n  \"period_end\": " + JsonQuote(FormatInstant(period.End())) +
-                    ",\n  \"period_state\": " + JsonQuote(period_state) +
-                    ",\n  \"as_of\": " + JsonQuote(FormatInstant(as_of)) +
-                    ",\n  \"schema_version\": " + std::to_string(schema_version) +
-                    ",\n  \"program_version\": " + JsonQuote(program_version) + ",\n  \"files\": [\n";
-  for (size_t i = 0; i < files.size(); ++i) out += (i == 0 ? "" : ",\n") + FileJson(files[i]);
-  return out + "\n  ]\n}\n";
+Manifest ExportToStream(db::Session& session, const ExportRequest& request, std::ostream& out,
+                        const ExportProgress& progress) {
+  return ExportStream(session, request).WriteTo(out, progress);
+}
+
+Manifest ExportToDirectory(db::Session& session, const ExportRequest& request, const std::string& directory,
+                           const ExportProgress& progress) {
+  std::filesystem::create_directories(directory);
+  RefuseOtherExport(directory, request);
+  Staging staging(directory + "/.partial-" + std::to_string(::getpid()));
+  Manifest manifest = WriteAll(session, request, staging, progress);
+  std::filesystem::remove(directory + "/" + kManifestName);  // it describes the files that are replaced now
+  std::vector<std::string> names;
+  for (const auto& file : manifest.files) names.push_back(file.name);
+  names.push_back(kManifestName);
+  staging.MoveFiles(names, directory);
+  return manifest;
+}
+
+Manifest ExportPack(db::Session& session, const ExportRequest& request, const std::string& directory,
+                    const ExportProgress& progress) {
+  if (std::filesystem::exists(directory) && !std::filesystem::exists(directory + "/" + kManifestName) &&
+      !std::filesystem::is_empty(directory)) {
+    throw std::runtime_error(directory + " holds something else than a pack; choose another name");
+  }
+  RefuseOtherExport(directory, request);
+  Staging staging(Sibling(directory));
+  Manifest manifest = WriteAll(session, request, staging, progress);
+  staging.BecomeDirectory(directory);
+  return manifest;
+}
+
+namespace {
+
+// Keeps each row as the JSON object it is.
+class RowCollector : public RowSink {
+ public:
+  RowCollector(const ReportShape& shape, std::vector<std::string>& rows) : shape_(shape), rows_(rows) {}
+  void Row(const Cells& cells) override { AppendJsonRow(shape_, cells, rows_.emplace_back()); }
+  void Finish(const Totals&) override {}
+
+ private:
+  const ReportShape& shape_;
+  std::vector<std::string>& rows_;
+};
+
+}  // namespace
+
+ReportPage ReadPage(db::Session& session, const ExportRequest& request, const std::string& after, int64_t limit) {
+  Snapshot snapshot(session, request.period);
+  const ReportShape shape = snapshot.Shape(request.items.at(0));
+  ReportPage page{.facts = snapshot.facts(), .rows = {}, .next = {}};
+  RowCollector collector(shape, page.rows);
+  page.next = snapshot.ReadPage(shape, request.filter, after, limit, collector);
+  snapshot.Finish();
+  return page;
 }
 
 }  // namespace billsync::report

@@ -8,11 +8,15 @@
 namespace billsync::report {
 
 std::vector<TotalMismatch> ReadBack(db::Session& session, Report report, const billing::Month& period) {
-  const auto& columns = ShapeOf(report).total_columns;
-  CsvSums sums({columns.begin(), columns.end()});
+  std::vector<std::string> columns;
+  for (const auto& column : ShapeOf({report}).columns) {
+    if (column.totalled) columns.push_back(column.name);
+  }
+  CsvSums sums(columns);
   std::ostream out(&sums);
   out.exceptions(std::ios::badbit);  // what is wrong with a record is to be heard, and not only a flag
-  const auto manifest = ExportToStream(session, report, period, out, [](int64_t, int64_t) {});
+  const ExportRequest request{.period = PeriodRange::Of(period), .items = {{report}}};
+  const auto manifest = ExportToStream(session, request, out, [](int64_t, int64_t) {});
   std::vector<TotalMismatch> mismatches;
   for (const auto& file : manifest.files) {
     for (const auto& [currency, totals] : file.totals) {

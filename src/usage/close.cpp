@@ -58,7 +58,7 @@ tl::expected<Period, NotClosed> CloseMonth(db::Session& session, const billing::
   }
   auto check = CheckMonth(tx, month);
   if (!check.drifts.empty()) return refusal(NotClosed::Reason::kDrift, std::move(check.drifts));
-  tx.Exec(sql::kKeepClosedUsers, db::Params::Of(month.FirstDay()));
+  tx.Exec(sql::kKeepClosedReports, db::Params::Of(month.FirstDay()));
   tx.Exec(sql::kFreezePeriod, db::Params::Of(month.FirstDay(), by));
   auto closed = GetPeriod(tx, month);
   tx.Commit();

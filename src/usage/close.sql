@@ -32,13 +32,10 @@ LEFT JOIN (SELECT date_trunc('month', b.period_start::timestamp)::date AS month,
 WHERE isfinite(m.month)
 ORDER BY m.month DESC
 
--- name: KeepClosedUsers
--- What reports say of the month's users, as it is now.
-INSERT INTO billing_closed_users (period_start, user_id, email, full_name, plan_tier)
-SELECT DISTINCT $1::date, u.id, u.email, u.full_name, u.plan_tier::text
-FROM billing_usage b
-JOIN users u ON u.id = b.user_id
-WHERE b.period_start >= $1::date AND b.period_start < $1::date + interval '1 month'
+-- name: KeepClosedReports
+-- What reports say of the month $1 and its users, as it is now; see 0012. Before the month is closed, because what is
+-- closed is not live any more.
+SELECT billing_keep_closed_reports($1::date)
 
 -- name: FreezePeriod
 -- Closes the month $1 in the name of $2, with its totals and digest.

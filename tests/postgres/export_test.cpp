@@ -45,15 +45,20 @@ class ExportTest : public ::testing::Test {
         UserId(user) + "', '" + id + "', '-1+2', 'paid', true, '" + currency + "', " + minor + ", " + minor + ", 0, " +
         usd + ", " + usd + ", '" + issued + "', '2026-11-15')");
   }
+  static report::ExportRequest Request(const std::vector<Report>& reports, const billing::Month& month = kOctober) {
+    report::ExportRequest request{.period = report::PeriodRange::Of(month)};
+    for (const Report report : reports) request.items.push_back({report});
+    return request;
+  }
   report::Manifest Export(
       const std::vector<Report>& reports, const report::ExportProgress& progress = [](int64_t, int64_t) {}) {
     const auto session = database_.Connect();
-    return report::ExportToDirectory(*session, reports, kOctober, directory_, progress);
+    return report::ExportToDirectory(*session, Request(reports), directory_, progress);
   }
   std::string Stream(Report report) {
     const auto session = database_.Connect();
     std::ostringstream out;
-    report::ExportToStream(*session, report, kOctober, out, [](int64_t, int64_t) {});
+    report::ExportToStream(*session, Request({report}), out, [](int64_t, int64_t) {});
     return out.str();
   }
   std::string File(const std::string& name) {
@@ -109,11 +114,11 @@ TEST_F(ExportTest, InvoicesHaveExactlyTheseBytes) {
       Stream(Report::kInvoices),
       "invoice,number,user_id,email,customer,subscription,status,billing_reason,issued_at,finalized_at,paid_at,"
       "due_date,currency,amount_minor,amount_paid_minor,amount_remaining_minor,amount_credited_minor,usd_per_unit,"
-      "amount_usd,amount_paid_usd,amount_credited_usd,amount_refunded_minor,amount_refunded_usd\r\n"
+      "amount_usd,amount_paid_usd,amount_credited_usd,amount_refunded_minor,amount_refunded_usd,period\r\n"
       "in_a,'-1+2,00000000-0000-4000-8000-000000000002,user02@example.com,,,paid,,2026-10-01T00:00:00Z,,,2026-11-15,"
-      "JPY,4400,4400,0,,,28.23,28.23,,,\r\n"
+      "JPY,4400,4400,0,,,28.23,28.23,,,,2026-10\r\n"
       "in_b,'-1+2,00000000-0000-4000-8000-000000000001,user01@example.com,,,paid,,2026-10-31T23:59:59Z,,,2026-11-15,"
-      "USD,2900,2900,0,500,,29.00,29.00,5.00,1000,10.00\r\n");
+      "USD,2900,2900,0,500,,29.00,29.00,5.00,1000,10.00,2026-10\r\n");
 }
 
 TEST_F(ExportTest, GuardsEveryStartThatASpreadsheetWouldRun) {
@@ -231,9 +236,9 @@ TEST_F(ExportTest, RefusesTheDirectoryOfAnotherExport) {
   EXPECT_THROW(Export({Report::kInvoices}), std::runtime_error);
   EXPECT_THROW(Export({Report::kUsage, Report::kInvoices}), std::runtime_error);
   const auto session = database_.Connect();
-  EXPECT_THROW(
-      report::ExportToDirectory(*session, {Report::kUsage}, kOctober.Next(), directory_, [](int64_t, int64_t) {}),
-      std::runtime_error);
+  EXPECT_THROW(report::ExportToDirectory(*session, Request({Report::kUsage}, kOctober.Next()), directory_,
+                                         [](int64_t, int64_t) {}),
+               std::runtime_error);
   EXPECT_EQ(Files(), (std::vector<std::string>{"manifest.json", "usage-2026-10.csv"}));
 }
 
@@ -242,7 +247,7 @@ TEST_F(ExportTest, FailsWhenTheReaderIsGone) {
   const auto session = database_.Connect();
   std::ostringstream out;
   out.setstate(std::ios::badbit);
-  EXPECT_THROW(report::ExportToStream(*session, Report::kUsage, kOctober, out, [](int64_t, int64_t) {}),
+  EXPECT_THROW(report::ExportToStream(*session, Request({Report::kUsage}), out, [](int64_t, int64_t) {}),
                std::runtime_error);
 }
 

@@ -162,9 +162,10 @@ TEST_F(ServiceRoleTest, ExportsTheReports) {
       "INSERT INTO billing_usage (user_id, period_start, period_end) SELECT id, '2026-10-01', "
       "'2026-11-01' FROM users WHERE full_name = 'Ada'");
   db::Session session(Connect());
-  for (const auto report : {report::Report::kUsage, report::Report::kInvoices}) {
+  for (const auto report : report::kAllReports) {
     std::ostringstream out;
-    EXPECT_NO_THROW(report::ExportToStream(session, report, kOctober, out, [](int64_t, int64_t) {}));
+    EXPECT_NO_THROW(report::ExportToStream(session, {.period = report::PeriodRange::Of(kOctober), .items = {{report}}},
+                                           out, [](int64_t, int64_t) {}));
   }
 }
 
@@ -177,9 +178,10 @@ TEST(FinanceRole, ExportsTheReportsAndChangesNothing) {
       "FROM users WHERE full_name = 'Ada'");
   LoginRole role(database, " IN ROLE billsync_finance");
   db::Session session({.url = role.url(), .role = "finance"});
-  for (const auto report : {report::Report::kUsage, report::Report::kInvoices}) {
+  for (const auto report : report::kAllReports) {
     std::ostringstream out;
-    EXPECT_NO_THROW(report::ExportToStream(session, report, kOctober, out, [](int64_t, int64_t) {}));
+    EXPECT_NO_THROW(report::ExportToStream(session, {.period = report::PeriodRange::Of(kOctober), .items = {{report}}},
+                                           out, [](int64_t, int64_t) {}));
   }
   for (const char* sql : {"UPDATE billing_usage SET total_runs = 1", "SELECT payload FROM stripe_events",
                           "SELECT input FROM agent_runs", "UPDATE users SET plan_tier = 'pro'"}) {

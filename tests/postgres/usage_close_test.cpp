@@ -65,7 +65,8 @@ class UsageCloseTest : public ::testing::Test {
   std::string Export(report::Report report, const billing::Month& month = kOctober) {
     const auto session = database_.Connect();
     std::ostringstream out;
-    report::ExportToStream(*session, report, month, out, [](int64_t, int64_t) {});
+    report::ExportToStream(*session, {.period = report::PeriodRange::Of(month), .items = {{report}}}, out,
+                           [](int64_t, int64_t) {});
     return out.str();
   }
   // The SQLSTATE and constraint a statement is refused with; "" when it is not.

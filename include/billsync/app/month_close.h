@@ -15,7 +15,7 @@ namespace billsync::app {
 
 struct MonthCloseOptions {
   std::string by;                                 // who closes, for the record
-  std::optional<std::string> export_directory{};  // files go to DIRECTORY/YYYY-MM; none: no files
+  std::optional<std::string> export_directory{};  // a pack, DIRECTORY/YYYY-MM; none: no files
 };
 
 struct MonthCloseOutcome {
@@ -32,7 +32,7 @@ struct MonthCloseProgress {
 
 // Takes the month through all steps. Each step is safe to repeat and notes when it is done, so the batch may be started
 // again after any failure, and twice at a time, here or on another machine: the month is closed once, each user's quota
-// is reset once per period, and the files of usage are the same bytes. An error value: the month is not over or has
+// is reset once per period, and the files of its pack are the same bytes. An error value: the month is not over or has
 // drifted, and nothing was closed. Throws db::Error, or std::runtime_error when the files cannot be written.
 tl::expected<MonthCloseOutcome, usage::NotClosed> RunMonthClose(db::Session& session, const billing::Month& month,
                                                                 const MonthCloseOptions& options, const Clock& clock,
