@@ -47,6 +47,16 @@ Params ArrayColumns::ToParams() const {
   return params;
 }
 
+std::string Literal(const std::optional<std::string>& value) {
+  if (!value) return "NULL";
+  std::string out = " E'";  // means the same whatever standard_conforming_strings is
+  for (const char c : *value) {
+    if (c == '\'' || c == '\\') out += c;
+    out += c;
+  }
+  return out + '\'';
+}
+
 std::string ArrayLiteral(const std::vector<std::optional<std::string>>& values) {
   std::string out = "{";
   for (const auto& value : values) {

@@ -4,6 +4,7 @@
 #include <pqxx/pqxx>
 #include <utility>
 
+#include "copy_line.h"
 #include "db/session_sql.h"
 #include "error_map.h"
 #include "row_reader.h"
@@ -164,6 +165,34 @@ Result Transaction::Exec(const char* name, const std::string& sql, const Params&
     session_.impl_->failed = true;
     RethrowMapped(name, false, &session_.impl_->broken);
   }
+}
+
+void Transaction::Stream(const char* name, const std::string& query,
+                         const std::function<void(const Fields& fields)>& take) {
+  // COPY and not a cursor, whose rows are made twice over and never by several processes of the server. libpqxx puts
+  // the table's name into the command as it is.
+  Session::Impl& session = *session_.impl_;
+  std::exception_ptr refused;
+  try {
+    pqxx::stream_from rows(*session.channel, "(" + query + ")");
+    CopyLine copied;
+    for (std::string line; !refused && rows.get_raw_line(line);) {
+      try {
+        if (line.ends_with('\n')) line.pop_back();
+        take(copied.Split(line));
+      } catch (...) {
+        refused = std::current_exception();
+        session.connection->cancel_query();  // or the stream would read what is left
+      }
+    }
+    if (!refused) rows.complete();
+  } catch (...) {
+    session.failed = true;
+    if (!refused) RethrowMapped(name, false, &session.broken);
+  }
+  if (!refused) return;
+  session.failed = true;
+  std::rethrow_exception(refused);
 }
 
 void Transaction::ExecScript(const char* name, const std::string& sql) {

@@ -37,7 +37,7 @@ ReportShape UsageShape() {
                      std::vector{Money("total_cost_usd", 2), Money("total_cost_exact_usd", 6),
                                  Column{.name = "cost_breakdown", .cell = Cell::kJson}},
           .query = &sql::kUsage,
-          .order = "r.user_id, r.row_key COLLATE \"C\"",
+          .order = "r.user_id, r.usage_start",
           .key = {"period", "user_id"}};
 }
 
@@ -57,7 +57,7 @@ ReportShape UsageLongShape() {
                                  Text("model")} +
                      RunCounts() + std::vector{Money("cost_usd", 6)},
           .query = &sql::kUsageLong,
-          .order = "r.user_id, r.row_key COLLATE \"C\"",
+          .order = "r.user_id, r.usage_start, r.model COLLATE \"C\"",
           .key = {"period", "user_id", "model"}};
 }
 
@@ -130,7 +130,7 @@ ReportShape MarginShape() {
                       Money("adjustments_usd", 6), Money("cost_usd", 6), Money("margin_usd", 6),
                       Column{.name = "margin_share", .cell = Cell::kShare, .scale = 4}},
           .query = &sql::kMargin,
-          .order = "r.user_id, r.row_key COLLATE \"C\"",
+          .order = "r.user_id, r.period COLLATE \"C\"",
           .key = {"period", "user_id"}};
 }
 
@@ -214,7 +214,7 @@ ReportShape FocusShape(Report report) {
   return {.title = "usage focus",
           .columns = FocusColumns(),
           .query = &sql::kUsageFocus,
-          .order = "r.sub_account_id, r.row_key COLLATE \"C\"",
+          .order = "r.sub_account_id, r.usage_start, r.sku_id COLLATE \"C\"",
           .key = {"x_Period", "SubAccountId", "SkuId"}};
 }
 

@@ -1,7 +1,9 @@
--- Every report is one query, which the program wraps: in an order and a cursor for a file, in a limit for a page, in sums
--- for the control totals. Parameters: $1 the first day and $2 the day after the last one of the period; only rows of user
--- $3, tier $4, members of team $5; rows behind the key $6. NULL: not asked for. The last column is the row's key, which
--- is also its place in the order.
+-- Every report is one query, which the program wraps: in an order and COPY for a file, in a limit for a page, in sums for
+-- the control totals. COPY takes no parameters: there the values are put into the text, for which comments are dropped
+-- that stand at the beginning of a line, so there must be no others. Parameters: $1 the first day and $2 the day after the last one of the period; only rows of user
+-- $3, tier $4, members of team $5; rows behind the key $6. NULL: not asked for. row_key names a
+-- row and is also its place in the order. Users and closed users are joined LEFT by their keys, although each row has its
+-- user: a join that nothing is taken from is left out by the planner, which makes the totals cheap.
 --
 -- Of a closed month everything is read from what was kept when it was closed (billing_closed_…), of an open one from
 -- today's tables (billing_live_…): see migration 0012. Team and tier of a user are those the report shows.
@@ -12,9 +14,9 @@ SELECT to_char(b.period_start, 'YYYY-MM') AS period, b.user_id, v.email, v.full_
        coalesce(b.total_runs, 0) AS total_runs, b.failed_runs, b.cancelled_runs, b.unpriced_runs,
        coalesce(b.total_tokens, 0) AS total_tokens, coalesce(b.total_cost_usd, 0)::numeric(30, 2) AS total_cost_usd,
        billing_exact_cost(b.rolled_up_at, b.total_cost_exact_usd, b.total_cost_usd)::numeric(30, 6) AS total_cost_exact_usd,
-       b.cost_breakdown, b.user_id || '/' || b.period_start AS row_key
+       b.cost_breakdown, b.period_start AS usage_start, b.user_id || '/' || b.period_start AS row_key
 FROM billing_usage b
-JOIN users u ON u.id = b.user_id
+LEFT JOIN users u ON u.id = b.user_id
 LEFT JOIN billing_closed_users c
     ON c.period_start = date_trunc('month', b.period_start::timestamp)::date AND c.user_id = b.user_id
 CROSS JOIN LATERAL (
@@ -35,9 +37,9 @@ SELECT to_char(b.period_start, 'YYYY-MM') AS period, b.user_id, v.email, v.full_
        billing_exact_cost(b.rolled_up_at, b.total_cost_exact_usd, b.total_cost_usd)::numeric(30, 6) AS total_cost_exact_usd,
        array_to_string(ARRAY(SELECT (m.costs ->> w.model)::numeric(30, 6)::text
                              FROM unnest($7::text[]) WITH ORDINALITY w (model, place) ORDER BY w.place), ',', '') AS costs,
-       b.user_id || '/' || b.period_start AS row_key
+       b.period_start AS usage_start, b.user_id || '/' || b.period_start AS row_key
 FROM billing_usage b
-JOIN users u ON u.id = b.user_id
+LEFT JOIN users u ON u.id = b.user_id
 LEFT JOIN billing_closed_users c
     ON c.period_start = date_trunc('month', b.period_start::timestamp)::date AND c.user_id = b.user_id
 LEFT JOIN (SELECT a.usage_start, a.user_id, jsonb_object_agg(a.model, a.cost_usd) AS costs
@@ -61,7 +63,8 @@ WHERE b.period_start >= $1::date AND b.period_start < $2::date
 -- A row a user and model. Index billing_closed_usage_by_model_pkey or billing_usage_by_model_pkey.
 SELECT to_char(a.usage_start, 'YYYY-MM') AS period, a.user_id, v.email, v.full_name, v.plan_tier, a.model,
        a.completed_runs AS total_runs, a.failed_runs, a.cancelled_runs, a.unpriced_runs, a.tokens AS total_tokens,
-       a.cost_usd::numeric(30, 6) AS cost_usd, a.user_id || '/' || a.usage_start || '/' || a.model AS row_key
+       a.cost_usd::numeric(30, 6) AS cost_usd, a.usage_start,
+       a.user_id || '/' || a.usage_start || '/' || a.model AS row_key
 FROM (SELECT k.usage_start, k.user_id, k.model, k.completed_runs, k.failed_runs, k.cancelled_runs, k.unpriced_runs,
              k.tokens, k.cost_usd
       FROM billing_closed_usage_by_model k WHERE k.usage_start >= $1::date AND k.usage_start < $2::date
@@ -69,7 +72,7 @@ FROM (SELECT k.usage_start, k.user_id, k.model, k.completed_runs, k.failed_runs,
       SELECT l.usage_start, l.user_id, l.model, l.completed_runs, l.failed_runs, l.cancelled_runs, l.unpriced_runs,
              l.tokens, l.cost_usd
       FROM billing_live_usage_by_model(billing_open_months($1::date, $2::date)) l) a
-JOIN users u ON u.id = a.user_id
+LEFT JOIN users u ON u.id = a.user_id
 LEFT JOIN billing_closed_users c
     ON c.period_start = date_trunc('month', a.usage_start::timestamp)::date AND c.user_id = a.user_id
 CROSS JOIN LATERAL (
@@ -98,7 +101,8 @@ SELECT a.cost_usd::numeric(30, 6) AS billed_cost, 'platform' AS billing_account_
        'Agent runs' AS service_name, a.model AS sku_id, a.user_id AS sub_account_id, v.email AS sub_account_name,
        NULL AS tags, to_char(a.usage_start, 'YYYY-MM') AS x_period, v.plan_tier AS x_plan_tier,
        a.completed_runs AS x_completed_runs, a.failed_runs AS x_failed_runs, a.cancelled_runs AS x_cancelled_runs,
-       a.unpriced_runs AS x_unpriced_runs, a.user_id || '/' || a.usage_start || '/' || a.model AS row_key
+       a.unpriced_runs AS x_unpriced_runs, a.usage_start,
+       a.user_id || '/' || a.usage_start || '/' || a.model AS row_key
 FROM (SELECT k.usage_start, k.user_id, k.model, k.completed_runs, k.failed_runs, k.cancelled_runs, k.unpriced_runs,
              k.tokens, k.cost_usd
       FROM billing_closed_usage_by_model k WHERE k.usage_start >= $1::date AND k.usage_start < $2::date
@@ -106,7 +110,7 @@ FROM (SELECT k.usage_start, k.user_id, k.model, k.completed_runs, k.failed_runs,
       SELECT l.usage_start, l.user_id, l.model, l.completed_runs, l.failed_runs, l.cancelled_runs, l.unpriced_runs,
              l.tokens, l.cost_usd
       FROM billing_live_usage_by_model(billing_open_months($1::date, $2::date)) l) a
-JOIN users u ON u.id = a.user_id
+LEFT JOIN users u ON u.id = a.user_id
 LEFT JOIN billing_closed_users c
     ON c.period_start = date_trunc('month', a.usage_start::timestamp)::date AND c.user_id = a.user_id
 CROSS JOIN LATERAL (
@@ -154,7 +158,7 @@ FROM (SELECT k.period_start, k.stripe_invoice_id, k.user_id, k.number, k.stripe_
              l.amount_paid_minor, l.amount_remaining_minor, l.amount_credited_minor, l.amount_refunded_minor,
              l.usd_per_unit, l.amount_usd, l.amount_paid_usd, l.amount_credited_usd, l.amount_refunded_usd
       FROM billing_live_invoices(billing_open_months($1::date, $2::date)) l) i
-JOIN users u ON u.id = i.user_id
+LEFT JOIN users u ON u.id = i.user_id
 LEFT JOIN billing_closed_users c ON c.period_start = i.period_start AND c.user_id = i.user_id
 CROSS JOIN LATERAL (
     SELECT CASE WHEN c.user_id IS NULL THEN u.email ELSE c.email END AS email,
@@ -193,7 +197,7 @@ FROM (SELECT k.period_start, k.stripe_subscription_id, k.user_id, k.stripe_custo
              l.monthly_usd, l.started_at, l.current_period_start, l.current_period_end, l.trial_end,
              l.cancel_at_period_end, l.cancel_at, l.canceled_at, l.ended_at, l.scheduled_change_at, l.scheduled_plan_tier
       FROM billing_live_subscriptions(billing_open_months($1::date, $2::date)) l) s
-JOIN users u ON u.id = s.user_id
+LEFT JOIN users u ON u.id = s.user_id
 LEFT JOIN billing_closed_users c ON c.period_start = s.period_start AND c.user_id = s.user_id
 CROSS JOIN LATERAL (SELECT CASE WHEN c.user_id IS NULL THEN u.email ELSE c.email END AS email) v
 WHERE ($3::uuid IS NULL OR s.user_id = $3::uuid)
@@ -300,12 +304,5 @@ FROM generate_series($1::timestamp, $2::timestamp - interval '1 day', interval '
 LEFT JOIN billing_periods p ON p.period_start = m.month::date
 ORDER BY m.month
 
--- name: FetchRows
-FETCH FORWARD 2000 FROM report_rows
-
 -- name: SnapshotMoment
--- A cursor is planned for reading all of its rows, not for the first of them.
-SELECT now() AS as_of, set_config('cursor_tuple_fraction', '1', true) AS planned_for
-
--- name: CloseRows
-CLOSE report_rows
+SELECT now() AS as_of

@@ -1,6 +1,5 @@
 #include "snapshot.h"
 
-#include <future>
 #include <stdexcept>
 
 #include "billsync/base/version.h"
@@ -10,32 +9,60 @@
 namespace billsync::report {
 namespace {
 
-constexpr int kRowsPerFetch = 2000;
+// How often progress is told.
+constexpr int64_t kRowsPerNotice = 2000;
 // PostgreSQL and spreadsheets could take more, readers could not.
 constexpr int64_t kMostModels = 1000;
-
-std::string OrderedRows(const ReportShape& shape) {
-  return "SELECT r.* FROM (" + std::string(shape.query->sql) + ") r ORDER BY " + shape.order;
-}
 
 // Where the wide layout's column of all costs stands in the query; the columns' size when there is none.
 size_t SplitColumn(const ReportShape& shape) {
   return shape.columns.size() - shape.models.size();
 }
 
+// The shape's columns, and nothing that costs time and is not written.
+std::string OrderedRows(const ReportShape& shape, bool with_key) {
+  std::string columns;
+  for (size_t i = 0; i < SplitColumn(shape); ++i) {
+    columns += (i == 0 ? "r." : ", r.") + shape.columns[i].SqlName();
+  }
+  if (!shape.models.empty()) columns += ", r.costs";
+  if (with_key) columns += ", r.row_key";
+  return "SELECT " + columns + " FROM (" + shape.query->sql + ") r ORDER BY " + shape.order;
+}
+
 // The row's cells, taken apart where several stand in one.
-void ReadCells(const ReportShape& shape, const db::Row& row, Cells& cells) {
+void SplitCells(const ReportShape& shape, const db::Transaction::Fields& fields, Cells& cells) {
   const size_t plain = SplitColumn(shape);
-  cells.clear();
-  for (size_t i = 0; i < plain; ++i) cells.push_back(row.Raw(static_cast<int>(i)));
+  cells.assign(fields.begin(), fields.begin() + static_cast<std::ptrdiff_t>(plain));
   if (shape.models.empty()) return;
-  std::string_view costs = row.Raw(static_cast<int>(plain)).value_or("");
+  std::string_view costs = fields[plain].value_or("");
   while (cells.size() < shape.columns.size()) {
     const size_t comma = costs.find(',');
     const std::string_view cost = costs.substr(0, comma);
     cells.push_back(cost.empty() ? std::nullopt : std::optional(cost));
     costs.remove_prefix(comma == std::string_view::npos ? costs.size() : comma + 1);
   }
+}
+
+// A query without its comments and with the values of its parameters. Comments go first: a value may have several
+// lines.
+std::string WithValues(std::string_view query, const db::Params& params) {
+  std::string out;
+  while (!query.empty()) {
+    const std::string_view line = query.substr(0, query.find('\n'));
+    query.remove_prefix(std::min(query.size(), line.size() + 1));
+    if (line.starts_with("--")) continue;
+    for (size_t i = 0; i < line.size(); ++i) {
+      if (line[i] != '$') {
+        out += line[i];
+      } else {
+        const auto number = static_cast<size_t>(line.at(++i) - '1');  // there are fewer than ten
+        out += db::Literal(params.values().at(number));
+      }
+    }
+    out += '\n';
+  }
+  return out;
 }
 
 // SUM of each column with a control total, by currency. Of the wide layout each model's sum is taken out of the array
@@ -116,40 +143,31 @@ std::pair<Totals, int64_t> Snapshot::ReadTotals(const ReportShape& shape, const 
 
 int64_t Snapshot::ReadRows(const ReportShape& shape, const RowFilter& filter, const std::vector<RowSink*>& sinks,
                            const std::function<void(int64_t)>& progress) {
-  tx_.Exec("report.Declare", "DECLARE report_rows NO SCROLL CURSOR FOR " + OrderedRows(shape),
-           ParamsOf(shape, filter, ""));
   int64_t total = 0;
   Cells cells;
-  const auto fetch = [this] { return tx_.Exec(sql::kFetchRows); };
-  auto rows = fetch();
-  while (!rows.empty()) {
-    // The server makes the next rows while these are written. The session is the other thread's until it is done, which
-    // the future waits for, come what may.
-    std::future<db::Result> next;
-    if (rows.size() == kRowsPerFetch) next = std::async(std::launch::async, fetch);
-    for (const db::Row row : rows) {
-      ReadCells(shape, row, cells);
-      for (RowSink* sink : sinks) sink->Row(cells);
-    }
-    total += rows.size();
-    progress(total);
-    if (!next.valid()) break;
-    rows = next.get();
-  }
-  tx_.Exec(sql::kCloseRows);
+  tx_.Stream("report.Rows", WithValues(OrderedRows(shape, false), ParamsOf(shape, filter, "")),
+             [&](const db::Transaction::Fields& fields) {
+               SplitCells(shape, fields, cells);
+               for (RowSink* sink : sinks) sink->Row(cells);
+               if (++total % kRowsPerNotice == 0) progress(total);
+             });
+  if (total % kRowsPerNotice != 0) progress(total);
   return total;
 }
 
 std::string Snapshot::ReadPage(const ReportShape& shape, const RowFilter& filter, const std::string& after,
                                int64_t limit, RowSink& sink) {
-  const auto rows = tx_.Exec("report.Page", OrderedRows(shape) + " LIMIT " + std::to_string(limit + 1),
+  const auto rows = tx_.Exec("report.Page", OrderedRows(shape, true) + " LIMIT " + std::to_string(limit + 1),
                              ParamsOf(shape, filter, after));
   Cells cells;
+  db::Transaction::Fields fields;
   std::string last;
   int64_t written = 0;
   for (const db::Row row : rows) {
     if (written++ == limit) return last;
-    ReadCells(shape, row, cells);
+    fields.clear();
+    for (size_t i = 0; i <= SplitColumn(shape); ++i) fields.push_back(row.Raw(static_cast<int>(i)));
+    SplitCells(shape, fields, cells);
     sink.Row(cells);
     last = row.Text("row_key");
   }

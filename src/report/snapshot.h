@@ -14,7 +14,7 @@
 
 namespace billsync::report {
 
-// A REPEATABLE READ transaction that only reads. For one thread, which it may lend the session's work to another.
+// A REPEATABLE READ transaction that only reads. For one thread.
 class Snapshot {
  public:
   Snapshot(db::Session& session, const PeriodRange& period);

@@ -14,8 +14,6 @@ namespace {
 // PREPARE takes queries only. Why each of these is another kind of statement:
 const std::map<std::string, std::string> kNotPreparable = {
     {"db.CreateMigrationTable", "DDL: the migrator itself runs it for every test's database"},
-    {"report.FetchRows", "FETCH names a cursor of the running transaction; the export tests run it"},
-    {"report.CloseRows", "CLOSE, as FETCH"},
 };
 
 // "SELECT *" hides a new column until something breaks far away. Who may:

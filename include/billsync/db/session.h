@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,6 +65,9 @@ class ArrayColumns {
 
 // {"a","b",NULL} for a text[] parameter or COPY field.
 std::string ArrayLiteral(const std::vector<std::optional<std::string>>& values);
+
+// A parameter's value as it stands in a query's text: 'it''s', NULL.
+std::string Literal(const std::optional<std::string>& value);
 
 class Result;
 
@@ -178,6 +182,11 @@ class Transaction {
   Result Exec(const Query& query, const Params& params = {});
   // Runs a text made at run time: `name` stands for it in errors.
   Result Exec(const char* name, const std::string& sql, const Params& params);
+  // Hands each row of a query to `take`, as the server makes them: memory does not grow with the rows. A query text has
+  // no parameters here; put values in with Literal. The views live until `take` returns, which must not use the
+  // session. When `take` throws, the query is cancelled and the transaction can only be rolled back.
+  using Fields = std::vector<std::optional<std::string_view>>;
+  void Stream(const char* name, const std::string& query, const std::function<void(const Fields& fields)>& take);
   // Runs a text of several statements without parameters (migrations).
   void ExecScript(const char* name, const std::string& sql);
   // Throws InDoubt when the connection broke under way.
