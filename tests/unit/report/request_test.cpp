@@ -1,0 +1,57 @@
+// What may be asked for, by the names of the command line and the API.
+#include "billsync/report/request.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace billsync::report {
+namespace {
+
+TEST(PeriodRange, IsAMonthOrARangeOfMonths) {
+  EXPECT_EQ(PeriodRange::Parse("2026-10")->Text(), "2026-10");
+  EXPECT_EQ(PeriodRange::Parse("2026-01..2026-10")->Text(), "2026-01..2026-10");
+  EXPECT_EQ(PeriodRange::Parse("2026-10..2026-10")->Text(), "2026-10");
+  for (const char* text : {"", "2026", "2026-10..", "..2026-10", "2026-10..2026-09", "2026-01...2026-10", "2026-01..x",
+                           "1970-01..2026-10", "2026-10-01"}) {
+    EXPECT_FALSE(PeriodRange::Parse(text)) << text;
+  }
+  EXPECT_TRUE(PeriodRange::Parse("1976-11..2026-10")) << "600 months";
+}
+
+TEST(ReportItem, RefusesWhatDoesNotExistAndSaysWhy) {
+  EXPECT_FALSE(Refusal({Report::kUsage, Layout::kWide, Format::kXlsx}));
+  EXPECT_FALSE(Refusal({Report::kAdjustments, Layout::kBreakdown, Format::kFocus}));
+  EXPECT_TRUE(Refusal({Report::kMargin, Layout::kLong, Format::kCsv}));
+  EXPECT_TRUE(Refusal({Report::kUsage, Layout::kLong, Format::kFocus}));
+  EXPECT_NE(Refusal({Report::kMargin, Layout::kBreakdown, Format::kFocus})->find("no margin"), std::string::npos);
+}
+
+TEST(FileName, TellsReportLayoutPeriodAndFormat) {
+  const auto year = PeriodRange::Parse("2026-01..2026-10").value();
+  EXPECT_EQ(FileName({Report::kUsage}, PeriodRange::Of(year.last)), "usage-2026-10.csv");
+  EXPECT_EQ(FileName({Report::kUsage, Layout::kWide, Format::kXlsx}, year), "usage-wide-2026-01_2026-10.xlsx");
+  EXPECT_EQ(FileName({Report::kUsage, Layout::kBreakdown, Format::kFocus}, year), "usage-focus-2026-01_2026-10.csv");
+}
+
+TEST(PackItems, AreEveryReportOnceUnderNamesOfTheirOwn) {
+  const auto items = PackItems({Format::kCsv, Format::kJsonLines, Format::kXlsx, Format::kFocus});
+  std::set<std::string> names;
+  for (const auto& item : items) {
+    EXPECT_FALSE(Refusal(item));
+    names.insert(FileName(item, PeriodRange::Parse("2026-10").value()));
+  }
+  EXPECT_EQ(names.size(), items.size());
+  EXPECT_EQ(items.size(), 6U * 3 + 2);
+}
+
+TEST(Names, AreReadAsTheyAreWritten) {
+  for (const Report report : kAllReports) EXPECT_EQ(ParseReport(Name(report)), report);
+  for (const char* name : {"csv", "jsonl", "xlsx", "focus"}) EXPECT_EQ(Name(*ParseFormat(name)), name);
+  for (const char* name : {"breakdown", "wide", "long"}) EXPECT_EQ(Name(*ParseLayout(name)), name);
+  EXPECT_FALSE(ParseFormat("XLSX"));
+  EXPECT_FALSE(ParseLayout(""));
+}
+
+}  // namespace
+}  // namespace billsync::report
