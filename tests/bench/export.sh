@@ -8,7 +8,7 @@
 #
 # A private PostgreSQL with durable settings and a database of its own, which is dropped at the end. Time is the median
 # of whole runs of the program, connecting included. Memory is the peak of the program's resident set, less the peak of
-# exporting an empty month.
+# exporting an empty month; a peak below the 15 MiB of the Python that starts it is shown as that.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 ROWS=${ROWS:-$([ -n "${SHORT:-}" ] && echo 100000 || echo 1000000)}

@@ -52,11 +52,12 @@ TEST_F(Exports, APackIsEveryReportAndVerifiesAgainstItsManifest) {
   EXPECT_EQ(manifest["files"].Size(), 20U);
   EXPECT_EQ(Member(manifest, "period_state"), "open");
   size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(pack)) files += entry.is_regular_file() ? 1 : 0;
+  for (const auto& entry : std::filesystem::directory_iterator(pack))
+    if (entry.is_regular_file()) ++files;
   EXPECT_EQ(files, 21U);
   size_t beside = 0;
   for (const auto& entry : std::filesystem::directory_iterator(place_.path())) {
-    beside += entry.path().filename().string().find("partial") != std::string::npos ? 1 : 0;
+    if (entry.path().filename().string().find("partial") != std::string::npos) ++beside;
   }
   EXPECT_EQ(beside, 0U) << "nothing half-made stays";
   const auto verified = Run({"export", "verify", pack});
