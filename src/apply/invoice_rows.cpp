@@ -16,14 +16,6 @@ Instant IssuedAt(const InvoiceWork& work) {
   return work.fold.current.created.value_or(work.fold.order.front().created);
 }
 
-// Credit notes before and after payment together; none when the payload names neither.
-std::optional<int64_t> Credited(const stripe::Invoice& invoice) {
-  const auto& pre = invoice.pre_payment_credit_notes_amount;
-  const auto& post = invoice.post_payment_credit_notes_amount;
-  if (!pre && !post) return std::nullopt;
-  return pre.value_or(0) + post.value_or(0);
-}
-
 // When the invoice said what it was credited: the winner's moment, unless older events had to tell.
 Instant CreditedAsOf(const stripe::FoldedInvoice& fold) {
   Instant as_of = fold.order.back().created;
@@ -61,9 +53,9 @@ std::optional<db::Params> RowOf(const InvoiceWork& work, const ExchangeRates& ra
   const auto& winner = work.fold.order.back();
   return db::Params::Of(work.user_id, *i.id, i.customer, i.subscription, i.hosted_invoice_url, i.number,
                         i.billing_reason, work.fold.deleted ? "deleted" : i.status.value_or("draft"), *i.currency,
-                        *total, paid, i.amount_remaining, Credited(i), CreditedAsOf(work.fold), i.payment_intent,
-                        i.charge, decimal(total), decimal(paid), dollars ? std::nullopt : rate, i.due_date,
-                        IssuedAt(work), i.finalized_at, i.paid_at, i.voided_at, i.marked_uncollectible_at,
+                        *total, paid, i.amount_remaining, CreditedBySnapshot(i), CreditedAsOf(work.fold),
+                        i.payment_intent, i.charge, decimal(total), decimal(paid), dollars ? std::nullopt : rate,
+                        i.due_date, IssuedAt(work), i.finalized_at, i.paid_at, i.voided_at, i.marked_uncollectible_at,
                         i.attempt_count, i.next_payment_attempt, work.fold.deleted, i.livemode, winner.event_id,
                         winner.created, work.fold.needs_refetch);
 }
@@ -71,6 +63,14 @@ std::optional<db::Params> RowOf(const InvoiceWork& work, const ExchangeRates& ra
 }  // namespace
 
 void WriteInvoices(db::Transaction& tx, const std::vector<InvoiceWork>& work, Outcomes& outcomes) {
+std::optional<int64_t> CreditedBySnapshot(const stripe::Invoice& invoice) {
+  const auto& pre = invoice.pre_payment_credit_notes_amount;
+  const auto& post = invoice.post_payment_credit_notes_amount;
+  int64_t sum = 0;
+  if ((!pre && !post) || __builtin_add_overflow(pre.value_or(0), post.value_or(0), &sum)) return std::nullopt;
+  return sum;
+}
+
   ExchangeRates rates;
   for (const auto& one : work) {
     if (one.fold.current.currency) rates.Want(*one.fold.current.currency, IssuedAt(one));

@@ -1,6 +1,8 @@
 // Folded invoices → rows of billing_invoices.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,10 @@
 #include "outcomes.h"
 
 namespace billsync::apply {
+
+// What the invoice itself says credit notes come to, before and after payment together, in minor units; none when it
+// names neither, or more than 64 bits hold. Pure.
+std::optional<int64_t> CreditedBySnapshot(const stripe::Invoice& invoice);
 
 // Upserts what can be; parks the claimed events of what cannot (no currency or amount, missing rate).
 void WriteInvoices(db::Transaction& tx, const std::vector<InvoiceWork>& work, Outcomes& outcomes);

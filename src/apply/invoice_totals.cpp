@@ -26,7 +26,8 @@ PaymentFact FactOf(const db::Row& row) {
                    .invoice = row.OptText("stripe_invoice_id"),
                    .currency = row.OptText("currency"),
                    .amount_minor = row.Int("refunded_minor"),
-                   .failed = false};
+                   .failed = false,
+                   .as_of = row.OptAt("as_of").value_or(Instant::min())};
   const auto kind = row.View("kind");
   const auto status = row.View("status");
   if (kind == "charge") fact.kind = PaymentFact::Kind::kCharge;

@@ -10,19 +10,19 @@ ORDER BY n
 -- the invoice it paid, and what was refunded. Of the payments (charges, payment intents) $1, said by the objects $2, or
 -- of the invoices $3. Every condition has an index of its own, which PostgreSQL combines.
 SELECT stripe_object_id AS said_by, kind, stripe_payment_intent_id, stripe_charge_id, stripe_invoice_id, currency,
-       coalesce(amount_refunded_minor, 0) AS refunded_minor, coalesce(status, '') AS status
+       coalesce(amount_refunded_minor, 0) AS refunded_minor, coalesce(status, '') AS status, last_event_created AS as_of
 FROM billing_payments
 WHERE stripe_payment_intent_id = ANY ($1::text[]) OR stripe_charge_id = ANY ($1::text[])
    OR stripe_object_id = ANY ($2::text[]) OR stripe_invoice_id = ANY ($3::text[])
 UNION ALL
 SELECT stripe_refund_id, 'refund', stripe_payment_intent_id, stripe_charge_id, NULL, currency, amount_minor,
-       coalesce(status, '')
+       coalesce(status, ''), last_event_created
 FROM billing_refunds
 WHERE stripe_payment_intent_id = ANY ($1::text[]) OR stripe_charge_id = ANY ($1::text[])
    OR stripe_refund_id = ANY ($2::text[])
 UNION ALL
 SELECT stripe_invoice_id, 'invoice', stripe_payment_intent_id, stripe_charge_id, stripe_invoice_id, NULL, 0,
-       coalesce(status, '')
+       coalesce(status, ''), last_event_created
 FROM billing_invoices
 WHERE stripe_payment_intent_id = ANY ($1::text[]) OR stripe_charge_id = ANY ($1::text[])
    OR stripe_invoice_id = ANY ($2::text[] || $3::text[])
@@ -39,18 +39,20 @@ ORDER BY stripe_invoice_id FOR NO KEY UPDATE
 -- name: ReadInvoiceCredits
 -- The invoices $1 with their currency (rows from before billsync have none: US dollars) and what credit notes come to:
 -- what the invoice itself said at its moment, plus the notes issued and less those voided since. A note of that very
--- second is in it already. NULL when neither the invoice nor a note says anything. Indexes: the unique key,
--- billing_credit_notes_invoice.
+-- second is in it already, and of the next: Stripe may stamp two neighbours of a burst the wrong way round. A note that
+-- was really issued (or voided) a second later is followed by an invoice.updated of its own, which says the sum. NULL
+-- when neither the invoice nor a note says anything. Indexes: the unique key, billing_credit_notes_invoice.
 SELECT b.stripe_invoice_id, coalesce(b.currency, 'usd') AS currency, credited.minor::bigint AS credited_minor
 FROM billing_invoices b
 CROSS JOIN LATERAL (
     SELECT CASE WHEN b.credited_by_snapshot_minor IS NOT NULL OR count(*) > 0
                 THEN coalesce(b.credited_by_snapshot_minor, 0)
                      + coalesce(sum(n.amount_minor) FILTER (
-                           WHERE n.issued_at > coalesce(b.credited_as_of, '-infinity') AND n.voided_at IS NULL), 0)
+                           WHERE n.issued_at > said.at AND n.voided_at IS NULL), 0)
                      - coalesce(sum(n.amount_minor) FILTER (
-                           WHERE n.issued_at <= b.credited_as_of AND n.voided_at > b.credited_as_of), 0) END AS minor
+                           WHERE n.issued_at <= said.at AND n.voided_at > said.at), 0) END AS minor
     FROM billing_credit_notes n
+    CROSS JOIN (SELECT coalesce(b.credited_as_of + interval '1 second', '-infinity') AS at) said
     WHERE n.stripe_invoice_id = b.stripe_invoice_id AND n.currency = coalesce(b.currency, 'usd')
 ) credited
 WHERE b.stripe_invoice_id = ANY ($1::text[])

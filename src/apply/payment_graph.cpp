@@ -42,9 +42,28 @@ class Payments {
 
 // The amounts of one payment in one currency.
 struct Amounts {
-  std::int64_t refunds = 0, failed = 0, by_charges = 0;
+  std::int64_t refunds = 0, by_charges = 0;
+  Instant charges_as_of = Instant::min();
+  std::vector<std::pair<Instant, std::int64_t>> failed;  // refunds, with their newest event's moment
 
-  std::int64_t Refunded() const { return std::max({refunds, Sum(by_charges, -failed), std::int64_t{0}}); }
+  void Add(const PaymentFact& fact) {
+    if (fact.kind == PaymentFact::Kind::kCharge) {
+      by_charges = Sum(by_charges, fact.amount_minor);
+      charges_as_of = std::max(charges_as_of, fact.as_of);
+    } else if (fact.failed) {
+      failed.emplace_back(fact.as_of, fact.amount_minor);
+    } else {
+      refunds = Sum(refunds, fact.amount_minor);
+    }
+  }
+
+  std::int64_t Refunded() const {
+    std::int64_t left = by_charges;
+    for (const auto& [at, amount] : failed) {
+      if (at >= charges_as_of) left = Sum(left, -amount);
+    }
+    return std::max({refunds, left, std::int64_t{0}});
+  }
 };
 
 }  // namespace
@@ -64,11 +83,7 @@ std::map<std::string, std::int64_t> RefundedByInvoice(const std::vector<PaymentF
       if (!fresh) at->second = std::min(at->second, *fact.invoice);
     }
     if (fact.kind == PaymentFact::Kind::kOther || !fact.currency) continue;
-    Amounts& of_payment = amounts[{*payment, *fact.currency}];
-    std::int64_t& sum = fact.kind == PaymentFact::Kind::kCharge ? of_payment.by_charges
-                        : fact.failed                           ? of_payment.failed
-                                                                : of_payment.refunds;
-    sum = Sum(sum, fact.amount_minor);
+    amounts[{*payment, *fact.currency}].Add(fact);
   }
   std::map<std::string, std::int64_t> refunded;
   for (const auto& [invoice, unused] : currencies) refunded[invoice] = 0;

@@ -1,5 +1,6 @@
 #include "row_values.h"
 
+#include "invoice_rows.h"
 #include "row_columns.h"
 #include "subscription_rows.h"
 
@@ -14,14 +15,6 @@ constexpr std::string_view kByPlans = "the item whose price decides the tier, by
 
 Text DayOf(const std::optional<Instant>& at) {
   return at ? Text(FormatInstant(*at).substr(0, 10)) : std::nullopt;
-}
-
-// Both kinds of credit notes; none when the payloads name neither.
-std::optional<std::int64_t> Credited(const stripe::Invoice& invoice) {
-  const auto& pre = invoice.pre_payment_credit_notes_amount;
-  const auto& post = invoice.post_payment_credit_notes_amount;
-  if (!pre && !post) return std::nullopt;
-  return pre.value_or(0) + post.value_or(0);
 }
 
 }  // namespace
@@ -80,7 +73,7 @@ std::vector<RowValue> RowValues(const stripe::FoldedInvoice& fold) {
       .Is("amount_minor", i.total ? "total" : "amount_due", i.total ? i.total : i.amount_due)
       .Is("amount_paid_minor", "amount_paid", i.amount_paid.value_or(0))
       .Is("amount_remaining_minor", "amount_remaining", i.amount_remaining)
-      .Is("credited_by_snapshot_minor", "post_payment_credit_notes_amount", Credited(i))
+      .Is("credited_by_snapshot_minor", "post_payment_credit_notes_amount", CreditedBySnapshot(i))
       .Of("credited_as_of", "post_payment_credit_notes_amount", "when the event that says it happened")
       .Of("amount_credited_minor", "post_payment_credit_notes_amount", "with later credit notes of this invoice")
       .Else("amount_refunded_minor", "refunds of this invoice's payments")

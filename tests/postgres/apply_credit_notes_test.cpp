@@ -1,6 +1,8 @@
 // What credit notes come to on an invoice: the invoice's own word at its moment, and the notes since then.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "money_events.h"
 #include "platform_rows.h"
 
@@ -50,6 +52,25 @@ TEST_F(CreditNoteTest, OfTheSnapshotsOwnSecondAreInIt) {
 
 TEST_F(CreditNoteTest, WhoseEventIsStampedLaterThanTheNoteCountOnce) {
   ExpectInEveryOrder({CreditNoteEvent{.created = kIssued + 1}.Body(), Updated(kIssued, 500)}, "in_1 500 5.00");
+}
+
+// Two neighbours of a burst may be stamped the wrong way round by a second.
+TEST_F(CreditNoteTest, StampedASecondAfterTheSnapshotThatHasThemCountOnce) {
+  ExpectInEveryOrder({PaidInvoiceEvent{}.Body(), Updated(kIssued - 1, 500), CreditNoteEvent{}.Body()}, "in_1 500 5.00");
+}
+
+TEST_F(CreditNoteTest, VoidedASecondAfterTheSnapshotThatHasThemNoMoreAreNotTakenBackTwice) {
+  const auto other = CreditNoteEvent{.event = "evt_note_2", .id = "cn_2", .amount = 50};
+  ExpectInEveryOrder({CreditNoteEvent{}.Body(), other.Body(), Updated(kVoided - 1, 50), Void()}, "in_1 50 0.50");
+}
+
+TEST_F(CreditNoteTest, OfASnapshotThatSaysMoreThanFits64BitsAreNotWrittenAsLess) {
+  const long long most = std::numeric_limits<long long>::max();
+  mirror_.Store(PaidInvoiceEvent{.pre_payment_credit = most, .post_payment_credit = 1}.Body());
+  AddUser(mirror_.database, 1, {{"stripe_customer_id", "'cus_1'"}});
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.database.Value("SELECT coalesce(amount_credited_minor::text, 'unknown') FROM billing_invoices"),
+            "unknown");
 }
 
 TEST_F(CreditNoteTest, AddUpWithWhatTheInvoiceSaidBefore) {

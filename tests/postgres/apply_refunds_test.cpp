@@ -81,6 +81,18 @@ TEST_F(RefundTest, ThatFailCountNoMoreThoughTheChargesNewestSnapshotIsOlder) {
       "in_1 600 6.00");
 }
 
+// 1000 of which nothing but the charge tells, and 600 that failed before the charge's newest snapshot.
+TEST_F(RefundTest, ThatFailedBeforeTheChargesNewestSnapshotAreNotTakenBackTwice) {
+  const RefundEvent failed{
+      .event = "evt_failed", .type = "refund.failed", .id = "re_2", .amount = 600, .status = "failed"};
+  ExpectInEveryOrder(
+      {PaidInvoiceEvent{}.Body(), InvoicePaymentEvent{}.Body(), failed.Body(),
+       ChargeEvent{
+           .event = "evt_updated", .type = "charge.updated", .created = kAsOfSeconds - 1000, .amount_refunded = 1000}
+           .Body()},
+      "in_1 1000 10.00");
+}
+
 TEST_F(RefundTest, OfSeveralPaymentsOfOneInvoiceAddUp) {
   ExpectInEveryOrder(
       {PaidInvoiceEvent{}.Body(), InvoicePaymentEvent{}.Body(),

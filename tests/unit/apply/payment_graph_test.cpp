@@ -44,6 +44,11 @@ PaymentFact Paid(const std::string& id, std::optional<std::string> intent, std::
           .currency = "usd"};
 }
 
+PaymentFact At(int second, PaymentFact fact) {
+  fact.as_of = Instant(std::chrono::seconds(second));
+  return fact;
+}
+
 struct Case {
   std::string name;
   std::vector<PaymentFact> facts;
@@ -73,6 +78,16 @@ std::vector<Case> Cases() {
        {Paid("i", "pi", none, "in_1"), Charge("ch", "pi", 16), Refund("a", "pi", "ch", 10, true),
         Refund("b", "pi", "ch", 6)},
        6},
+      {"one failed before the charge's newest snapshot, another is known from that alone",
+       {Paid("i", "pi", none, "in_1"), At(2, Charge("ch", "pi", 10)), At(1, Refund("a", "pi", "ch", 6, true))},
+       10},
+      {"one failed before the charge's newest snapshot, one since",
+       {Paid("i", "pi", none, "in_1"), At(2, Charge("ch", "pi", 10)), At(1, Refund("a", "pi", "ch", 6, true)),
+        At(3, Refund("b", "pi", "ch", 4, true))},
+       6},
+      {"one failed in the second of the charge's newest snapshot, which may not have heard",
+       {Paid("i", "pi", none, "in_1"), At(2, Charge("ch", "pi", 10)), At(2, Refund("a", "pi", "ch", 10, true))},
+       0},
       {"the refund names only the charge, the invoice only the intent",
        {Paid("i", "pi", none, "in_1"), Charge("ch", "pi", 0), Refund("re", none, "ch", 10)},
        10},
