@@ -48,7 +48,14 @@ SubscriptionPlan::SubscriptionPlan(const stripe::FoldedSubscription& fold, const
     if (std::ranges::find(keys, *price.lookup_key) == keys.end()) keys.push_back(*price.lookup_key);
   });
   tier_ = NewestKnownTier();
-  item_ = TierItem(fold.current, as_of());
+  item_ = TierItem(fold.current, [&](const SubscriptionItem& item) { return AsOf(item); });
+}
+
+Instant SubscriptionPlan::AsOf(const SubscriptionItem& item) const {
+  for (auto at = fold_.order.rbegin(); at != fold_.order.rend(); ++at) {
+    if (std::ranges::find(at->snapshot.items, item) != at->snapshot.items.end()) return at->created;
+  }
+  return fold_.order.back().created;
 }
 
 billing::PriceFacts SubscriptionPlan::FactsOf(const stripe::Price& price, Instant at) const {
@@ -61,7 +68,7 @@ billing::PriceFacts SubscriptionPlan::FactsOf(const stripe::Price& price, Instan
 }
 
 billing::PriceFacts SubscriptionPlan::FactsOf(const SubscriptionItem& item) const {
-  return FactsOf(item.price, as_of());
+  return FactsOf(item.price, AsOf(item));
 }
 
 // As the newest snapshot shows it, if one does; else the catalog alone tells.
@@ -82,11 +89,18 @@ std::variant<Tier, billing::UnknownPrice> SubscriptionPlan::TierOf(const Subscri
   return plans_.TierOf(prices);
 }
 
-const SubscriptionItem* SubscriptionPlan::TierItem(const Subscription& snapshot, Instant at) const {
+std::variant<Tier, billing::UnknownPrice> SubscriptionPlan::CurrentTier() const {
+  std::vector<billing::PriceFacts> prices;
+  for (const auto& item : fold_.current.items) prices.push_back(FactsOf(item));
+  return plans_.TierOf(prices);
+}
+
+template <typename When>
+const SubscriptionItem* SubscriptionPlan::TierItem(const Subscription& snapshot, When when) const {
   const SubscriptionItem* best = nullptr;
   std::tuple<int, Instant> best_rank;
   for (const auto& item : snapshot.items) {  // by id
-    const auto meaning = plans_.Meaning(FactsOf(item.price, at));
+    const auto meaning = plans_.Meaning(FactsOf(item.price, when(item)));
     const auto* tier = std::get_if<Tier>(&meaning);
     const auto period = PeriodOf(snapshot, item);
     const std::tuple rank(tier == nullptr ? -1 : static_cast<int>(*tier), period ? period->end : Instant::min());
@@ -98,8 +112,10 @@ const SubscriptionItem* SubscriptionPlan::TierItem(const Subscription& snapshot,
 }
 
 std::optional<Tier> SubscriptionPlan::NewestKnownTier() const {
-  const auto current = TierOf(fold_.current, as_of());
-  if (const auto* tier = std::get_if<Tier>(&current)) return *tier;
+  const auto current = CurrentTier();
+  // A part of the items proves a tier that one of them carries, and never that none does.
+  const auto* now = std::get_if<Tier>(&current);
+  if (now != nullptr && !(fold_.items_incomplete && *now == Tier::kFree)) return *now;
   for (auto at = fold_.order.rbegin(); at != fold_.order.rend(); ++at) {
     if (at->snapshot.items_truncated) continue;
     const auto then = TierOf(at->snapshot, at->created);
@@ -119,7 +135,7 @@ std::optional<billing::HeldTier> SubscriptionPlan::Held() const {
     const auto* known = std::get_if<Tier>(&tier);
     // A part of the items may lack the one that decides.
     if (known != nullptr && !s.items_truncated) bought.tier = *known;
-    const auto* item = TierItem(s, one.created);
+    const auto* item = TierItem(s, [&](const SubscriptionItem&) { return one.created; });
     if (const auto then = item == nullptr ? std::nullopt : PeriodOf(s, *item)) bought.period_end = then->end;
     history.push_back(std::move(bought));
   }

@@ -1,8 +1,10 @@
 // What a folded subscription has bought, by the plan map and Stripe's catalog.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "billsync/billing/held_tier.h"
@@ -28,7 +30,8 @@ class SubscriptionPlan {
   SubscriptionPlan(const stripe::FoldedSubscription& fold, const Catalog& catalog, const billing::PlanMap& plans);
 
   // The tier of the newest snapshot whose every price is mapped and whose list of items is whole: while the winner's is
-  // not, the tier stays what it was. None if there never was one.
+  // not, the tier stays what it was. A part of the items counts for the tier that one of them carries. None if there
+  // never was one.
   std::optional<billing::Tier> tier() const { return tier_; }
 
   // The item whose price decides the tier: of equals the one whose period ends last, then the smaller id. When all are
@@ -52,9 +55,14 @@ class SubscriptionPlan {
  private:
   billing::PriceFacts FactsOf(const stripe::Price& price, Instant at) const;
   std::variant<billing::Tier, billing::UnknownPrice> TierOf(const stripe::Subscription& snapshot, Instant at) const;
-  const stripe::SubscriptionItem* TierItem(const stripe::Subscription& snapshot, Instant at) const;
+  std::variant<billing::Tier, billing::UnknownPrice> CurrentTier() const;
+  // `when`: item → the moment it is shown as of.
+  template <typename When>
+  const stripe::SubscriptionItem* TierItem(const stripe::Subscription& snapshot, When when) const;
   std::optional<billing::Tier> NewestKnownTier() const;
-  Instant as_of() const { return fold_.order.back().created; }
+  std::vector<billing::BoughtTier> History() const;
+  // When a current item was last shown like that: items may come from older snapshots than the winner's.
+  Instant AsOf(const stripe::SubscriptionItem& item) const;
 
   const stripe::FoldedSubscription& fold_;
   const Catalog& catalog_;

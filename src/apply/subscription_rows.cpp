@@ -62,7 +62,13 @@ class Writer {
   void Add(const SubscriptionWork& work) {
     const SubscriptionPlan plan(work.fold, catalog_, plans_);
     ParkUnmapped(work, plan, outcomes_);
-    if (!plan.tier()) return;
+    if (!plan.tier()) {
+      if (work.fold.items_incomplete && !plan.UnmappedPrice(work.fold.order.back())) {
+        ParkAll(work, ParkReason::kUnreadableShape, "Stripe listed part of the items, and none of them carries a tier",
+                outcomes_);
+      }
+      return;
+    }
     const auto period = RowPeriod(work, plan);
     if (!period) {
       ParkAll(work, ParkReason::kUnreadableShape, "the subscription has no items with a current period", outcomes_);
