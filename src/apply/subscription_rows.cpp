@@ -33,6 +33,16 @@ std::optional<Period> RowPeriod(const SubscriptionWork& work, const Subscription
   return plan.item() == nullptr ? std::nullopt : PeriodOf(work.fold.current, *plan.item());
 }
 
+// What the item's unit amount is multiplied by.
+std::optional<int64_t> BilledQuantity(const stripe::SubscriptionItem& item) {
+  const int64_t quantity = item.quantity.value_or(1);
+  const auto& division = item.price.transform_quantity;
+  if (!division) return quantity;
+  const bool up = division->round == "up";
+  if (division->by < 1 || quantity < 0 || (!up && division->round != "down")) return std::nullopt;
+  return quantity / division->by + (up && quantity % division->by != 0 ? 1 : 0);
+}
+
 // Everything the rows of one batch's subscriptions are made from.
 class Writer {
  public:
@@ -176,7 +186,8 @@ std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription) {
     if (first == nullptr) first = &price;
     if (price.interval != first->interval || price.interval_count != first->interval_count) return std::nullopt;
     const auto unit = price.unit_amount ? std::optional(std::to_string(*price.unit_amount)) : price.unit_amount_decimal;
-    const auto amount = unit ? billing::MultiplyDecimal(*unit, item.quantity.value_or(1)) : std::nullopt;
+    const auto quantity = BilledQuantity(item);
+    const auto amount = unit && quantity ? billing::MultiplyDecimal(*unit, *quantity) : std::nullopt;
     if (!amount || __builtin_add_overflow(total, *amount, &total)) return std::nullopt;
   }
   return total;
@@ -192,3 +203,4 @@ std::vector<std::string> WriteSubscriptions(db::Transaction& tx, const std::vect
 }
 
 }  // namespace billsync::apply
+  if (first == nullptr && !subscription.items.empty()) return std::nullopt;

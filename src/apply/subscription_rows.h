@@ -13,9 +13,10 @@
 
 namespace billsync::apply {
 
-// Sum of the items' prices for one period in minor units: unit amount times quantity, metered prices count nothing.
-// None when a tiered price, one shown in another currency, items billed in different intervals or an oversized sum
-// leave it open. Discounts and taxes are not in it. Pure.
+// Sum of the items' prices for one period in minor units: unit amount times quantity (divided first where the price
+// says so), metered prices count nothing. None when a tiered price, one shown in another currency, items billed in
+// different intervals, an unknown rounding or an oversized sum leave it open, or when there are metered prices only.
+// Discounts and taxes are not in it. Pure.
 std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription);
 
 // Upserts what can be, and their items; parks the claimed events of what cannot (unmapped price, no period, missing

@@ -36,6 +36,7 @@ std::vector<Column<CatalogPrice>> PriceColumns() {
       Highest<P>("interval_count", In(&Price::interval_count), IsWhole),
       Highest<P>("metered", In(&Price::metered), IsWhole),
       Highest<P>("tiered", In(&Price::tiered), IsWhole),
+      Highest<P>("transform_quantity", In(&Price::transform_quantity), IsWhole),
       OnlyWhen(deleted, Newest<P>("lookup_key", In(&Price::lookup_key))),
       OnlyWhen(deleted, Newest<P>("plan_tier", In(&Price::plan_tier))),
       OnlyWhen(deleted, Newest("nickname", &P::nickname)),

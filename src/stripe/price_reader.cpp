@@ -1,6 +1,14 @@
 #include "price_reader.h"
 
 namespace billsync::stripe {
+namespace {
+
+std::optional<QuantityDivision> ReadDivision(FieldReader division) {
+  if (!division.IsObject()) return std::nullopt;
+  return QuantityDivision{division.Int("divide_by").value_or(0), division.Text("round")};
+}
+
+}  // namespace
 
 Price ReadPrice(FieldReader price) {
   Price decoded;
@@ -11,6 +19,7 @@ Price ReadPrice(FieldReader price) {
   decoded.unit_amount_decimal = price.Decimal("unit_amount_decimal");
   decoded.lookup_key = price.Text("lookup_key");
   decoded.tiered = price.Text("billing_scheme") == "tiered";
+  decoded.transform_quantity = ReadDivision(price.Child("transform_quantity"));
   FieldReader recurring = price.Child("recurring");
   decoded.metered = recurring.Text("usage_type") == "metered";
   decoded.interval = recurring.Text("interval");
@@ -33,6 +42,7 @@ Price ReadPlan(FieldReader plan) {
   decoded.interval_count = plan.Int("interval_count").value_or(1);
   decoded.metered = plan.Text("usage_type") == "metered";
   decoded.tiered = plan.Text("billing_scheme") == "tiered";
+  decoded.transform_quantity = ReadDivision(plan.Child("transform_usage"));
   decoded.plan_tier = plan.Child("metadata").Text("plan_tier");
   return decoded;
 }

@@ -26,7 +26,7 @@ std::string PriceMembers(const PlanPrice& price) {
          ",\"billing_scheme\":" + (flat ? "\"per_unit\"" : "\"tiered\"") +
          ",\"unit_amount\":" + (flat ? std::to_string(price.unit_amount) : "null") +
          ",\"recurring\":{\"interval\":" + Quoted(price.interval) +
-         ",\"interval_count\":1,\"usage_type\":" + (price.metered ? "\"metered\"" : "\"licensed\"") + "}";
+         ",\"interval_count\":1,\"usage_type\":" + (price.metered ? "\"metered\"" : "\"licensed\"") + "}" + price.more;
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ struct PlanPrice {
   long long unit_amount = 2900;
   std::string interval = "month";
   bool metered = false, tiered = false;
+  std::string more = "";  // further members of the price, with a comma in front
 
   std::string Json() const;
 };

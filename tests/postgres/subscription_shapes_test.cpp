@@ -85,6 +85,62 @@ TEST_F(ShapesTest, LosesTheRowOfAnItemThatIsGoneAndNotOfOneThatIsNotListed) {
   EXPECT_EQ(Row(), "price_demo_pro_monthly pro 2900 29");
 }
 
+// The item that gives the tier may be among those that Stripe did not list.
+TEST_F(ShapesTest, APartOfTheItemsNeverProvesThatNoneCarriesATier) {
+  mirror_.database.Run("UPDATE users SET plan_tier = 'enterprise', monthly_runs_quota = 10000");
+  Play({PlanEvent{.items = {{.id = "si_2", .price = kSeat}}, .has_more = true}.Body()});
+  EXPECT_EQ(mirror_.PlanOf(1), "enterprise 10000");
+  EXPECT_EQ(mirror_.StatusOf("evt_1"), "parked unreadable_shape");
+  EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_subscriptions"), "0");
+  Play({PlanEvent{.event = "evt_2", .created = kT + 9, .items = {{.id = "si_1", .price = kPro}}, .has_more = true}
+            .Body()});
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000") << "one that carries a tier proves it";
+}
+
+TEST_F(ShapesTest, APartOfTheItemsLeavesTheTierThatAWholeListProved) {
+  Play({PlanEvent{.items = {{.id = "si_1", .price = kSeat}}}.Body(),
+        PlanEvent{.event = "evt_2", .created = kT + 9, .items = {{.id = "si_2", .price = kSeat}}, .has_more = true}
+            .Body()});
+  EXPECT_EQ(mirror_.PlanOf(1), "free 100");
+  EXPECT_EQ(mirror_.StatusOf("evt_2"), "applied");
+}
+
+// What an older snapshot shows of a price is of its own time: the catalog may know better since.
+TEST_F(ShapesTest, AnItemThatIsNotListedAnyMoreMeansWhatTheCatalogHasSaidSince) {
+  const PlanPrice renamed{.id = "price_x", .tier = "enterprise"};
+  Play({PlanEvent{.items = {{.id = "si_1", .price = {.id = "price_x", .tier = "pro"}}}}.Body(),
+        PriceBody("evt_p", "updated", kT + 10, renamed),
+        PlanEvent{.event = "evt_2", .created = kT + 20, .items = {{.id = "si_2", .price = kSeat}}, .has_more = true}
+            .Body()});
+  EXPECT_EQ(mirror_.PlanOf(1), "enterprise 10000");
+  EXPECT_EQ(Items(), "si_1 tier enterprise x1, si_2 add_on x1");
+}
+
+TEST_F(ShapesTest, APriceForEachTenIsBilledForEachTen) {
+  const auto amount = [&](const std::string& event, int created, int quantity, const std::string& transform) {
+    PlanPrice price = kPro;
+    price.unit_amount = 1000;
+    price.more = ",\"transform_quantity\":" + transform;
+    Play(
+        {PlanEvent{.event = event, .created = kT + created, .items = {{.price = price, .quantity = quantity}}}.Body()});
+    return mirror_.database.Value("SELECT coalesce(amount_minor::text, '-') FROM billing_subscriptions");
+  };
+  EXPECT_EQ(amount("evt_1", 1, 25, R"({"divide_by":10,"round":"up"})"), "3000");
+  EXPECT_EQ(amount("evt_2", 2, 25, R"({"divide_by":10,"round":"down"})"), "2000");
+  EXPECT_EQ(amount("evt_3", 3, 30, R"({"divide_by":10,"round":"up"})"), "3000");
+  EXPECT_EQ(amount("evt_4", 4, 25, R"({"divide_by":10,"round":"half"})"), "-") << "a rounding nobody knows";
+  EXPECT_EQ(amount("evt_5", 5, 25, R"({"divide_by":0,"round":"up"})"), "-");
+  EXPECT_EQ(amount("evt_6", 6, 25, "null"), "25000");
+  EXPECT_EQ(Items(), "si_1 tier pro x25") << "the item itself keeps Stripe's number";
+}
+
+TEST_F(ShapesTest, OnlyMeteredPricesHaveNoAmountInAdvance) {
+  PlanPrice metered = kPro;
+  metered.metered = true;
+  Play({PlanEvent{.items = {{.price = metered}}}.Body()});
+  EXPECT_EQ(Row(), "price_demo_pro_monthly pro - 29");
+}
+
 TEST_F(ShapesTest, ShowsAPlatformUserTheOwnItemsOnly) {
   AddUser(mirror_.database, 2, {{"stripe_customer_id", "'cus_2'"}});
   Play({PlanEvent{}.Body(), PlanEvent{.event = "evt_2", .id = "sub_2", .customer = "cus_2"}.Body()});

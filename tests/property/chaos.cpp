@@ -37,9 +37,10 @@ const std::map<std::string, Kind>& Kinds() {
   static const std::map<std::string, Kind> kinds{
       {"price",
        {{"price.created", "price.updated", "price.updated", "price.deleted"},
-        {R"("currency":"usd","unit_amount":5)", R"("currency":"eur","recurring":{"interval":"month"})",
-         R"("lookup_key":"a")", R"("lookup_key":"b")", R"("deleted":true)", R"("metadata":{"plan_tier":"pro"})",
-         R"("nickname":"n")"}}},
+        {R"("currency":"usd","unit_amount":5)",
+         R"("currency":"usd","transform_quantity":{"divide_by":10,"round":"up"})",
+         R"("currency":"eur","recurring":{"interval":"month"})", R"("lookup_key":"a")", R"("lookup_key":"b")",
+         R"("deleted":true)", R"("metadata":{"plan_tier":"pro"})", R"("nickname":"n")"}}},
       {"product",
        {{"product.created", "product.updated", "product.deleted"},
         {R"("name":"a")", R"("metadata":{"plan_tier":"pro"})", R"("created":5)", R"("deleted":true)"}}},

@@ -14,6 +14,14 @@
 
 namespace billsync::stripe {
 
+// How a price makes the billed number of a quantity: the quantity divided by `by`, rounded "up" or "down".
+struct QuantityDivision {
+  std::int64_t by = 0;               // as Stripe says it; less than 1 makes no sense
+  std::optional<std::string> round;  // Stripe's text
+
+  bool operator==(const QuantityDivision&) const = default;
+};
+
 // A price inside a subscription item. Legacy plans read as prices.
 struct Price {
   std::string id;
@@ -26,6 +34,7 @@ struct Price {
   std::optional<std::string> lookup_key;
   bool metered = false;
   bool tiered = false;
+  std::optional<QuantityDivision> transform_quantity;
   std::optional<std::string> plan_tier;  // metadata.plan_tier of the price, else of an expanded product
 
   bool operator==(const Price&) const = default;
