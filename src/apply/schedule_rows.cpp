@@ -16,14 +16,17 @@ std::string PhasesJson(const Schedule& schedule) {
   const auto text = [](std::optional<Instant> at) { return at ? std::optional(FormatInstant(*at)) : std::nullopt; };
   JsonArray phases;
   for (const auto& phase : schedule.phases) {
-    JsonArray prices;
+    JsonArray prices, quantities;  // side by side
     for (const auto& item : phase.items) {
-      if (item.price) prices.AddRaw(JsonQuote(*item.price));
+      if (!item.price) continue;
+      prices.AddRaw(JsonQuote(*item.price));
+      quantities.AddRaw(item.quantity ? std::to_string(*item.quantity) : "null");
     }
     phases.AddRaw(JsonObject()
                       .Add("start", text(phase.start))
                       .Add("end", text(phase.end))
                       .AddRaw("prices", prices.Text())
+                      .AddRaw("quantities", quantities.Text())
                       .Text());
   }
   return phases.Text();
@@ -72,7 +75,7 @@ Schedules ReadSchedules(db::Transaction& tx, const std::vector<std::string>& sub
     auto& phases = own.back().phases;
     if (phase != *number) phases.push_back({row.OptAt("phase_start"), row.OptAt("phase_end"), {}});
     phase = *number;
-    if (const auto price = row.OptText("price")) phases.back().prices.push_back(*price);
+    if (const auto price = row.OptText("price")) phases.back().items.push_back({*price, row.OptInt("quantity")});
   }
   return schedules;
 }

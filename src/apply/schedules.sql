@@ -27,9 +27,11 @@ RETURNING s.schedule_id
 
 -- name: ReadSchedules
 -- The schedules that may still change these subscriptions, a line for each price of each phase, in the order of time.
+-- Rows from before 0013 have no quantities.
 -- Index billing_subscription_schedules_subscription.
 SELECT s.stripe_subscription_id, s.schedule_id, s.status, s.end_behavior, s.last_event_created, phase.n AS phase,
-       (phase.body ->> 'start')::timestamptz AS phase_start, (phase.body ->> 'end')::timestamptz AS phase_end, price.id AS price
+       (phase.body ->> 'start')::timestamptz AS phase_start, (phase.body ->> 'end')::timestamptz AS phase_end, price.id AS price,
+       (phase.body -> 'quantities' ->> (price.n - 1)::int)::bigint AS quantity
 FROM billing_subscription_schedules s
 LEFT JOIN LATERAL jsonb_array_elements(s.phases) WITH ORDINALITY AS phase (body, n) ON true
 LEFT JOIN LATERAL jsonb_array_elements_text(phase.body -> 'prices') WITH ORDINALITY AS price (id, n) ON true

@@ -56,7 +56,7 @@ class Writer {
       WantPricesOf(one.fold, catalog_);
       if (const auto* schedule = ScheduleOf(one)) {
         for (const auto& phase : schedule->phases) {
-          for (const auto& price : phase.prices) catalog_.WantPrice(price);
+          for (const auto& item : phase.items) catalog_.WantPrice(item.price);
         }
       }
     }
@@ -105,7 +105,9 @@ class Writer {
   std::optional<billing::PlannedChange> PlannedOf(const SubscriptionWork& work, const SubscriptionPlan& plan) const {
     const auto* schedule = ScheduleOf(work);
     if (schedule == nullptr) return std::nullopt;
-    return billing::FindPlannedChange(*schedule, {plan.item()->price.id, *plan.tier(), work.fold.order.back().created},
+    billing::PresentPlan present{plan.item()->price.id, *plan.tier(), work.fold.order.back().created};
+    for (const auto& item : work.fold.current.items) present.items.push_back({item.price.id, item.quantity});
+    return billing::FindPlannedChange(*schedule, present,
                                       [&](const std::string& price) { return plan.MeaningOf(price); });
   }
 
@@ -115,9 +117,9 @@ class Writer {
     std::set<std::string> ids(own.begin(), own.end());
     if (const auto* schedule = ScheduleOf(work)) {
       for (const auto& phase : schedule->phases) {
-        for (const auto& price : phase.prices) {
-          ids.insert(price);
-          const auto catalog = catalog_.Price(price);
+        for (const auto& item : phase.items) {
+          ids.insert(item.price);
+          const auto catalog = catalog_.Price(item.price);
           if (catalog && catalog->product) ids.insert(*catalog->product);
         }
       }

@@ -63,7 +63,8 @@ std::string ProductBody(const std::string& event, const std::string& verb, long 
 std::string ScheduleEvent::Body() const {
   const std::string list = Joined(phases, [](const SchedulePhaseText& phase) {
     return "{\"start_date\":" + std::to_string(phase.start) + ",\"end_date\":" + std::to_string(phase.end) +
-           ",\"items\":[{\"price\":" + Quoted(phase.price) + ",\"quantity\":1}]}";
+           ",\"items\":[{\"price\":" + Quoted(phase.price) + ",\"quantity\":" + std::to_string(phase.quantity) + "}" +
+           phase.more + "]}";
   });
   const bool attached = status == "active";
   const std::string now = attached ? "{\"start_date\":" + std::to_string(phases[current].start) +

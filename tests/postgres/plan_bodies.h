@@ -52,6 +52,8 @@ std::string ProductBody(const std::string& event, const std::string& verb, long 
 struct SchedulePhaseText {
   long long start, end;
   std::string price;
+  int quantity = 1;
+  std::string more = "";  // further items, with a comma in front
 };
 struct ScheduleEvent {
   std::string event = "evt_sched";

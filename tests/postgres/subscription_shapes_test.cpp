@@ -260,6 +260,28 @@ TEST_F(ScheduleTest, AComingEndIsVisible) {
   EXPECT_EQ(Planned(), "nothing") << "it is over already";
 }
 
+// A base fee and its overage under one product: the row names the one, the phase may list the other first.
+TEST_F(ScheduleTest, APhaseThatGoesOnAsItIsIsNoChangeWithSeveralPricesOfOneTier) {
+  const PlanPrice base{.id = "price_b", .tier = "pro"}, overage{.id = "price_a", .tier = "pro"};
+  PlanEvent two{.items = {{.id = "si_1", .price = base}, {.id = "si_2", .price = overage}}};
+  two.schedule = "sub_sched_1";
+  auto same = Downgrade();
+  for (auto& phase : same.phases) {
+    phase.price = base.id;
+    phase.more = R"(,{"price":"price_a","quantity":1})";
+  }
+  PlayInEveryOrder({two.Body(), same.Body()});
+  EXPECT_EQ(Planned(), "nothing");
+}
+
+TEST_F(ScheduleTest, AComingNumberOfSeatsIsVisible) {
+  auto seats = Downgrade();
+  seats.phases[0].price = seats.phases[1].price = kEnt.id;
+  seats.phases[1].quantity = 7;
+  PlayInEveryOrder({Sub("evt_1", kT, kEnt, "sub_sched_1").Body(), seats.Body()});
+  EXPECT_EQ(Planned(), "29 price_demo_enterprise_monthly enterprise");
+}
+
 TEST_F(ScheduleTest, AnUnmappedPriceOfAComingPhaseIsNamedAndThenUnderstood) {
   ScheduleEvent coming = Downgrade();
   coming.phases[1].price = "price_new";

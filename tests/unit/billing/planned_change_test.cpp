@@ -11,13 +11,15 @@ const Instant kDay0 = *ParseInstant("2026-11-01T00:00:00Z");
 
 PriceMeaning MeaningOf(const std::string& price) {
   if (price == "price_ent") return Tier::kEnterprise;
-  if (price == "price_pro" || price == "price_pro_year") return Tier::kPro;
+  if (price == "price_pro" || price == "price_pro_year" || price == "price_pro_more") return Tier::kPro;
   if (price == "price_seat") return AddOn{};
   return UnknownPrice{price};
 }
 
-PlannedPhase Phase(int start, int end, std::vector<std::string> prices) {
-  return {kDay0 + days(start), kDay0 + days(end), std::move(prices)};
+PlannedPhase Phase(int start, int end, const std::vector<std::string>& prices) {
+  PlannedPhase phase{kDay0 + days(start), kDay0 + days(end), {}};
+  for (const auto& price : prices) phase.items.push_back({price});
+  return phase;
 }
 
 // An active schedule whose newest event is of day 1, on a subscription with `price` whose newest is of day 2.
@@ -61,11 +63,37 @@ TEST(PlannedChange, IsTheFirstComingPhaseThatChangesPriceOrTier) {
       {"completed", Planned({now, Phase(30, 60, {"price_pro"})}, "cancel", "completed"), "nothing"},
       {"canceled", Planned({now, Phase(30, 60, {"price_pro"})}, "cancel", "canceled"), "nothing"},
       {"a phase without items", Planned({now, Phase(30, 60, {})}), "nothing"},
-      {"a phase without a start", Planned({now, {std::nullopt, kDay0 + days(60), {"price_pro"}}}), "nothing"},
+      {"a phase without a start", Planned({now, {std::nullopt, kDay0 + days(60), {{"price_pro"}}}}), "nothing"},
       {"no phases", Planned({}, "cancel"), "nothing"},
-      {"the last phase is open", Planned({{kDay0, std::nullopt, {"price_ent"}}}, "cancel"), "nothing"},
+      {"the last phase is open", Planned({{kDay0, std::nullopt, {{"price_ent"}}}}, "cancel"), "nothing"},
   };
   for (const auto& c : cases) EXPECT_EQ(c.planned, c.expected) << c.what;
+}
+
+// A subscription with `now`, whose first item's price decides the tier, and a phase of day 30 with `then`:
+// "price_pro x7", or "nothing".
+std::string Coming(const std::vector<PlannedItem>& now, const std::vector<PlannedItem>& then) {
+  const PlannedPhase phase{kDay0 + days(30), kDay0 + days(60), then};
+  const auto change = FindPlannedChange({"sub_sched_1", "active", "release", {phase}, kDay0 + days(1)},
+                                        {now.front().price, Tier::kPro, kDay0 + days(2), now}, MeaningOf);
+  if (!change) return "nothing";
+  return change->price.value_or("-") + (change->quantity ? " x" + std::to_string(*change->quantity) : "");
+}
+
+TEST(PlannedChange, IsAlsoWhatChangesANumberAndNotWhatGoesOnAsItIs) {
+  EXPECT_EQ(Coming({{"price_pro", 3}}, {{"price_pro", 7}}), "price_pro x7");
+  EXPECT_EQ(Coming({{"price_pro", 3}}, {{"price_pro", 3}}), "nothing");
+  EXPECT_EQ(Coming({{"price_pro", 3}}, {{"price_pro"}}), "nothing") << "the number is not known";
+  EXPECT_EQ(Coming({{"price_pro"}}, {{"price_pro", 3}}), "nothing");
+  EXPECT_EQ(Coming({{"price_pro", 1}, {"price_seat", 3}}, {{"price_pro", 1}, {"price_seat", 7}}), "price_seat x7");
+  EXPECT_EQ(Coming({{"price_pro", 1}, {"price_seat", 3}}, {{"price_pro", 2}, {"price_seat", 7}}), "price_pro x2");
+  EXPECT_EQ(Coming({{"price_pro", 1}, {"price_seat", 3}, {"price_seat", 4}}, {{"price_pro", 1}, {"price_seat", 7}}),
+            "nothing");
+  EXPECT_EQ(Coming({{"price_pro", 1}}, {{"price_pro_year", 4}}), "price_pro_year x4");
+  // Prices of one tier, in whichever order the phase lists them.
+  EXPECT_EQ(Coming({{"price_pro", 1}, {"price_pro_more", 1}}, {{"price_pro_more", 1}, {"price_pro", 1}}), "nothing");
+  EXPECT_EQ(Coming({{"price_pro_more", 1}, {"price_pro", 1}}, {{"price_pro", 1}, {"price_pro_more", 1}}), "nothing");
+  EXPECT_EQ(Coming({{"price_pro", 1}, {"price_pro_more", 1}}, {{"price_pro_more", 1}}), "price_pro_more x1");
 }
 
 }  // namespace
