@@ -87,7 +87,7 @@ class EssentialPlaces {
 
   // Within a group: there a newer place has a later stamp too.
   void KeepNewestMarked() {
-    const Instant winner = readings_[places_.back().front()].event->created;
+    const Instant winner = WinnersMoment();
     std::set<std::string> seen;
     for (size_t i = places_.size(); i > 0; --i) {
       if (i < places_.size() && !InOneGroup(PlaceOf(i - 1), PlaceOf(i))) seen.clear();
@@ -99,13 +99,16 @@ class EssentialPlaces {
     }
   }
 
+  Instant WinnersMoment() const { return readings_[places_.back().front()].event->created; }
+
   void KeepFirstMarked() {
+    const Instant winner = WinnersMoment();
     std::map<std::string, std::tuple<Instant, std::string, size_t>> first;
     for (size_t i = 0; i < places_.size(); ++i) {
       for (const size_t member : places_[i]) {
         const auto& [event, snapshot] = readings_[member];
         const std::tuple here(event->created, event->id, i);
-        for (const auto& mark : rules_.first_marks(snapshot)) {
+        for (const auto& mark : rules_.first_marks(snapshot, winner)) {
           auto& known = first.try_emplace(mark, here).first->second;
           known = std::min(known, here);
         }

@@ -63,7 +63,7 @@ struct Rules {
   // each text the newest event is kept, per group of events that only time orders. `columns` are kept anyway.
   std::function<std::vector<std::string>(const T&, Instant winner)> marks = {};
   // The same, but the event with the earliest stamp, and of those the smallest id.
-  std::function<std::vector<std::string>(const T&)> first_marks = {};
+  std::function<std::vector<std::string>(const T&, Instant winner)> first_marks = {};
 };
 
 // One readable event of the set. The parsed payload is gone: thousands of them would be most of the memory, and only

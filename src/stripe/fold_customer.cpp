@@ -24,7 +24,7 @@ const Rules<Customer>& CustomerRules() {
       .columns = {Newest("created", &Customer::created), OnlyWhen(IsBare, Highest("email", &Customer::email, IsWhole)),
                   OnlyWhen(IsBare, Highest("metadata", &Customer::metadata, IsWhole))},
       // Whom it belongs to is told by what named a user first.
-      .first_marks = [](const Customer& c) { return UserNamedIn(c.metadata); },
+      .first_marks = [](const Customer& c, Instant) { return UserNamedIn(c.metadata); },
   };
   return rules;
 }

@@ -104,7 +104,7 @@ const Rules<CreditNote>& CreditNoteRules() {
                   Newest("voided_at", &CreditNote::voided_at), Newest("created", &CreditNote::created)},
       // When it was issued, and when it was voided, where it does not say itself.
       .first_marks =
-          [](const CreditNote& n) {
+          [](const CreditNote& n, Instant) {
             return std::vector<std::string>{"any", "status " + n.status.value_or("")};
           },
   };

@@ -72,9 +72,13 @@ std::string Joined(const std::set<std::string>& texts) {
   return all;
 }
 
+std::string InvoiceOf(const Subscription& subscription) {
+  return subscription.latest_invoice ? " billed by " + *subscription.latest_invoice : "";
+}
+
 // The tier is decided later, with a plan map and a catalog that may change: by the newest snapshot whose prices are all
-// mapped; until the period it paid for is over by the highest that was paid; and whether that was paid, by the newest
-// that was not.
+// mapped; until the period it paid for is over by the highest that was paid, of each invoice; and whether that was
+// paid, by the newest that was not.
 void MarkTier(const Subscription& subscription, Instant winner, std::vector<std::string>& marks) {
   if (subscription.items.empty()) return;
   std::set<std::string> prices, periods;
@@ -89,8 +93,23 @@ void MarkTier(const Subscription& subscription, Instant winner, std::vector<std:
   const std::string part = subscription.items_truncated ? "part of " : "";
   marks.push_back(part + "prices " + Joined(prices));
   if (!IsCollected(subscription)) marks.push_back(part + "unpaid " + Joined(prices));
-  if (lasts && IsCollected(subscription))
-    marks.push_back(part + subscription.status + Joined(prices) + Joined(periods));
+  if (lasts && IsCollected(subscription)) {
+    marks.push_back(part + subscription.status + Joined(prices) + Joined(periods) + InvoiceOf(subscription));
+  }
+}
+
+// Which tier an invoice is for is told by the first snapshots that name it, while what they show still runs.
+std::vector<std::string> SubscriptionFirstMarks(const Subscription& subscription, Instant winner) {
+  auto marks = UserNamedIn(subscription.metadata);
+  std::set<std::string> periods;
+  bool lasts = false;
+  for (const auto& item : subscription.items) {
+    const auto end = item.period_end ? item.period_end : subscription.period_end;
+    periods.insert(PriceFacts(item.price) + (end ? " until " + std::to_string(UnixSeconds(*end)) : ""));
+    lasts |= end && *end > winner;
+  }
+  if (lasts && !subscription.items_truncated) marks.push_back(Joined(periods) + InvoiceOf(subscription));
+  return marks;
 }
 
 // Only such a snapshot tells which items there are. The one item of a legacy plan has no id.
@@ -129,7 +148,7 @@ const Rules<Subscription>& SubscriptionRules() {
       .dated_state = IsPastDue,
       .marks = SubscriptionMarks,
       // Whom it belongs to is told by what named a user first.
-      .first_marks = [](const Subscription& s) { return UserNamedIn(s.metadata); },
+      .first_marks = SubscriptionFirstMarks,
   };
   return rules;
 }

@@ -116,7 +116,10 @@ std::vector<StoredEvent> SubscriptionChaos(size_t most) {
                                        lives ? "unpaid" : "canceled", lives ? "trialing" : "incomplete_expired");
     std::string more = AnyItems();
     if (*rc::gen::arbitrary<bool>())
-      more += R"(,"latest_invoice":)" + *rc::gen::element<std::string>(R"("in_1")", R"("in_2")");
+      more += R"(,"latest_invoice":)" + *rc::gen::element<std::string>(R"("in_1")", R"("in_2")", R"("in_3")");
+    if (*rc::gen::inRange(0, 5) == 0) {
+      more += R"(,"billing_cycle_anchor_config":{"day_of_month":)" + Number(*rc::gen::inRange(30, 33)) + "}";
+    }
     if (*rc::gen::arbitrary<bool>()) more += R"(,"currency":"usd","canceled_at":)" + Number(*rc::gen::inRange(1, 9));
     if (*rc::gen::inRange(0, 5) == 0)
       more += R"(,"schedule":)" + *rc::gen::element<std::string>(R"("s_1")", R"("s_2")");

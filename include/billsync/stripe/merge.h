@@ -142,11 +142,13 @@ FoldResult<Folded<ActiveEntitlements>> FoldActiveEntitlements(std::span<const St
 //   fold(E ∪ X ∪ N) = fold(events ∪ N)  in everything but `order`, `unreadable` and `ignored`.
 //
 // `order` keeps its first and last entry. Also kept is what is asked of `order` later, with a plan map, a catalog and a
-// clock that the fold does not know: of subscriptions the newest entry of each list of prices, of each that was paid for
-// a period that ends after the last entry, of each that was not paid, and of each schedule; of subscriptions and
-// customers the earliest entry of each metadata.user_id; of prices the newest entry of each lookup key; of schedules
-// that of each subscription; of entitlement summaries that of each feature; of credit notes the earliest entry, and the
-// earliest of each status. Who asks `order` for more must have it kept: see Rules::marks in fold.h.
+// clock that the fold does not know: of subscriptions the newest entry of each list of prices, of each that was paid
+// for a period that ends after the last entry and of each of its invoices, of each that was not paid, and of each
+// schedule, and the earliest of each list of prices with each invoice whose period ends after the last entry; of
+// subscriptions and customers the earliest entry of each metadata.user_id; of prices the newest entry of each lookup
+// key; of schedules that of each subscription; of entitlement summaries that of each feature; of credit notes the
+// earliest entry, and the earliest of each status. Who asks `order` for more must have it kept: see Rules::marks in
+// fold.h.
 //
 // The essential events of E ∪ X ∪ N are those of events ∪ N, so a long life can be gone through in pieces, oldest
 // first, cut between seconds. For a use that has no fold all ids are essential. Never throws on any payload. Any

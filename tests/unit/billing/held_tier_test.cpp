@@ -20,6 +20,11 @@ BoughtTier On(int at, std::optional<Tier> tier, const std::string& status = "act
   return {kDay0 + days(at), tier, status, collection_paused, kDay0 + days(end)};
 }
 
+BoughtTier Billed(BoughtTier bought, const std::string& invoice) {
+  bought.invoice = invoice;
+  return bought;
+}
+
 PresentPeriod From(int start, int end, std::optional<int> anchor = 0) {
   return {kDay0 + days(start), kDay0 + days(end), anchor ? std::optional(kDay0 + days(*anchor)) : std::nullopt};
 }
@@ -50,7 +55,7 @@ TEST(HeldTier, IsWhatWasPaidForAndStillRuns) {
       {"an unknown price between", {On(0, kEnt), On(5, {}), On(6, kPro)}, kPro, same, "enterprise until day 30"},
       {"an unknown price last", {On(0, kEnt), On(5, kPro), On(6, {})}, kPro, same, "enterprise until day 30"},
       {"down and up again", {On(0, kEnt), On(5, kPro), On(6, kEnt)}, kEnt, same, "nothing"},
-      {"up for a day", {On(0, kPro), On(5, kEnt), On(6, kPro)}, kPro, same, "enterprise until day 30"},
+      {"up for a day", {On(0, kPro), Billed(On(5, kEnt), "in_2"), On(6, kPro)}, kPro, same, "enterprise until day 30"},
       {"at the turn of the period", {On(0, kEnt), On(30, kPro, "active", 60)}, kPro, From(30, 60), "nothing"},
       {"a day before the turn", {On(0, kEnt), On(29, kPro)}, kPro, same, "enterprise until day 30"},
       {"renewed since", {On(0, kEnt), On(5, kPro), On(30, kPro, "active", 60)}, kPro, From(30, 60), "nothing"},
@@ -101,6 +106,59 @@ TEST(HeldTier, IsWhatWasPaidForAndStillRuns) {
   for (const auto& c : cases) EXPECT_EQ(Held(c.history, c.now, c.present), c.held) << c.what;
 }
 
+// ── Invoices ──
+
+std::string HeldBy(const std::vector<BoughtTier>& history, const KnownInvoices& invoices, Tier now_tier = kPro) {
+  const auto held = FindHeldTier(history, now_tier, From(0, 30), invoices);
+  return held ? std::string(Name(held->tier)) : "nothing";
+}
+
+TEST(HeldTier, IsWhatAnInvoiceWasPaidFor) {
+  const auto pro = [](int at, const char* invoice) { return Billed(On(at, kPro), invoice); };
+  const auto ent = [](int at, const char* invoice) { return Billed(On(at, kEnt), invoice); };
+  const auto on = [](int at) { return std::optional(kDay0 + days(at)); };
+  const struct {
+    const char* what;
+    std::vector<BoughtTier> history;
+    KnownInvoices invoices;
+    const char* held;
+  } cases[] = {
+      {"billed at once", {pro(0, "a"), ent(5, "b"), pro(6, "b")}, {{"b", {true, on(5)}}}, "enterprise"},
+      {"of an invoice nobody told of", {pro(0, "a"), ent(5, "b"), pro(6, "b")}, {}, "enterprise"},
+      {"prorated at the renewal, which has not come", {pro(0, "a"), ent(5, "a"), pro(6, "a")}, {}, "nothing"},
+      {"the same, and that invoice is paid",
+       {pro(0, "a"), ent(5, "a"), pro(6, "a")},
+       {{"a", {true, on(0)}}},
+       "nothing"},
+      {"prorated, and then renewed", {pro(0, "a"), ent(5, "a"), ent(7, "b"), pro(8, "b")}, {}, "enterprise"},
+      {"prorated, and then renewed without being paid",
+       {pro(0, "a"), ent(5, "a"), ent(7, "b"), pro(8, "b")},
+       {{"b", {false, on(7)}}},
+       "nothing"},
+      {"down and up again in a paid period, and down",
+       {ent(0, "a"), pro(1, "a"), ent(2, "a"), pro(3, "a")},
+       {},
+       "enterprise"},
+      {"void, open or a draft", {ent(0, "a"), pro(5, "a")}, {{"a", {false, on(0)}}}, "nothing"},
+      {"failed after the downgrade",
+       {pro(0, "a"), ent(5, "b"), pro(6, "b"), Billed(On(7, kPro, "past_due"), "b"), pro(8, "b")},
+       {{"b", {false, on(5)}}},
+       "nothing"},
+      {"lowered while the invoice was a draft", {ent(0, "a"), pro(1, "a")}, {{"a", {true, on(2)}}}, "nothing"},
+      {"lowered when the invoice was final", {ent(0, "a"), pro(2, "a")}, {{"a", {true, on(1)}}}, "enterprise"},
+      {"lowered while the invoice is a draft", {ent(0, "a"), pro(1, "a")}, {{"a", {false, {}}}}, "nothing"},
+      {"raised and lowered in one moment", {pro(0, "a"), ent(5, "b"), pro(5, "b")}, {{"b", {true, on(5)}}}, "nothing"},
+      {"never an invoice at all", {On(0, kPro), On(5, kEnt), On(6, kPro)}, {}, "nothing"},
+      {"two steps down, of which one is paid",
+       {pro(0, "a"), ent(5, "b"), Billed(On(6, kFree), "b")},
+       {{"a", {true, on(0)}}, {"b", {false, on(5)}}},
+       "pro"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(HeldBy(c.history, c.invoices, *c.history.back().tier), c.held) << c.what;
+  }
+}
+
 // Older events may be left unread once newer ones show the same.
 TEST(HeldTier, NeedsTheNewestOfEachPaidPeriodOnly) {
   const auto whole = {On(0, kEnt), On(3, kEnt), On(5, kPro), On(6, kPro, "past_due"), On(7, kPro), On(9, kPro)};
@@ -110,7 +168,8 @@ TEST(HeldTier, NeedsTheNewestOfEachPaidPeriodOnly) {
 }
 
 TEST(HeldTier, TakesTheHighestAndThenTheLongest) {
-  const std::vector<BoughtTier> history = {On(0, kPro, "active", 40), On(1, kEnt, "active", 35), On(5, kFree)};
+  const std::vector<BoughtTier> history = {On(0, kPro, "active", 40), Billed(On(1, kEnt, "active", 35), "in_2"),
+                                           On(5, kFree)};
   EXPECT_EQ(Held(history, kFree, From(0, 50)), "enterprise until day 35");
   EXPECT_EQ(Held({On(0, kPro, "active", 40), On(1, kPro, "active", 45), On(5, kFree)}, kFree, From(0, 50)),
             "pro until day 45");
