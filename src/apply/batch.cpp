@@ -42,7 +42,8 @@ using stripe::EventUse;
 // adds up the refunds it sees, the one that writes the refund adds up again the invoices it sees, and if neither sees
 // the other, the refund is lost for good: both events are applied. The same between a refund and the payment that
 // names its invoice. So a batch with any event that other rows are derived from holds lock 2 alone, and one without
-// shares it. Two batches that overlap in time are then both without; they write no row that another object's row is
+// shares it. A subscription's held tier is derived from invoices too, but of its own customer, whose key both batches
+// lock (3). Two batches that overlap in time are then both without; they write no row that another object's row is
 // derived from, but for an invoice that names its own payment, and that name they lock (5). All statements see what was
 // committed before they began (READ COMMITTED), and each computation comes after its locks: it sees all that came
 // before it in the order of the locks, and the batch that comes after it sees its rows. The rows are those of some
@@ -79,9 +80,9 @@ class Batch {
     // What subscriptions are made from comes first.
     WriteCatalog(tx_, folded_.prices, folded_.products);
     WriteSchedules(tx_, folded_.schedules);
+    WriteMoney();
     const auto users = WriteSubscriptions(tx_, WithUsers(folded_.subscriptions), options_.plans, outcomes_);
     users_to_revise_.insert(users.begin(), users.end());
-    WriteMoney();
     WriteDiscounts(tx_, folded_.discounts);
     WriteFeatures(tx_, folded_.features);
     if (options_.plans.NamesFeatures()) ReviseByFeatures();

@@ -5,6 +5,7 @@
 #include "apply/rows_sql.h"
 #include "billsync/billing/money.h"
 #include "exchange_rates.h"
+#include "reviews.h"
 
 namespace billsync::apply {
 namespace {
@@ -62,7 +63,6 @@ std::optional<db::Params> RowOf(const InvoiceWork& work, const ExchangeRates& ra
 
 }  // namespace
 
-void WriteInvoices(db::Transaction& tx, const std::vector<InvoiceWork>& work, Outcomes& outcomes) {
 std::optional<int64_t> CreditedBySnapshot(const stripe::Invoice& invoice) {
   const auto& pre = invoice.pre_payment_credit_notes_amount;
   const auto& post = invoice.post_payment_credit_notes_amount;
@@ -71,6 +71,7 @@ std::optional<int64_t> CreditedBySnapshot(const stripe::Invoice& invoice) {
   return sum;
 }
 
+void WriteInvoices(db::Transaction& tx, const std::vector<InvoiceWork>& work, Outcomes& outcomes) {
   ExchangeRates rates;
   for (const auto& one : work) {
     if (one.fold.current.currency) rates.Want(*one.fold.current.currency, IssuedAt(one));
@@ -80,7 +81,16 @@ std::optional<int64_t> CreditedBySnapshot(const stripe::Invoice& invoice) {
   for (const auto& one : work) {
     if (const auto row = RowOf(one, rates, outcomes)) rows.AddRow(*row);
   }
-  if (!rows.empty()) tx.Exec(sql::kUpsertInvoices, rows.ToParams());
+  if (rows.empty()) return;
+  std::vector<std::string> written, holds;
+  for (const db::Row row : tx.Exec(sql::kUpsertInvoices, rows.ToParams())) {
+    written.push_back(row.Text("stripe_invoice_id"));
+  }
+  if (written.empty()) return;
+  for (const db::Row row : tx.Exec(sql::kFindHoldsOnInvoices, db::Params::Of(written))) {
+    holds.push_back(row.Text("stripe_subscription_id"));
+  }
+  LookAgain(tx, holds);
 }
 
 }  // namespace billsync::apply

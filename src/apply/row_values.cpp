@@ -44,12 +44,16 @@ std::vector<RowValue> RowValues(const stripe::FoldedSubscription& fold) {
       .Else("scheduled_change_at", kBySchedule)
       .Else("scheduled_price_id", kBySchedule)
       .Else("scheduled_plan_tier", kBySchedule)
+      .Else("scheduled_quantity", kBySchedule)
       .Of("held_plan_tier", "items", kHeld)
       .Of("held_until", "items", kHeld)
+      .Of("hold_invoices", "latest_invoice", "of every event of a higher tier: billsync explain in_…")
       .Of("billing_interval", "items", kByPlans)
       .Of("catalog_ids", "items", "of every event")
       .Is("items_truncated", "items", fold.items_incomplete)
       .Is("billing_cycle_anchor", "billing_cycle_anchor", s.billing_cycle_anchor)
+      .Is("billing_day", "billing_day", s.billing_day)
+      .Else("lapse_seen_at", "when the sweep saw to what time had ended")
       .Is("livemode", "livemode", s.livemode)
       .OfEvents(fold);
 }

@@ -124,13 +124,12 @@ std::optional<Tier> SubscriptionPlan::NewestKnownTier() const {
   return std::nullopt;
 }
 
-std::optional<billing::HeldTier> SubscriptionPlan::Held() const {
-  const auto period = item_ == nullptr ? std::nullopt : PeriodOf(fold_.current, *item_);
-  if (!tier_ || !period || fold_.deleted) return std::nullopt;
+std::vector<billing::BoughtTier> SubscriptionPlan::History() const {
   std::vector<billing::BoughtTier> history;
   for (const auto& one : fold_.order) {
     const Subscription& s = one.snapshot;
-    billing::BoughtTier bought{one.created, std::nullopt, s.status, s.pause_collection.has_value(), std::nullopt};
+    billing::BoughtTier bought{one.created, std::nullopt, s.status, s.pause_collection.has_value()};
+    bought.invoice = s.latest_invoice;
     const auto tier = TierOf(s, one.created);
     const auto* known = std::get_if<Tier>(&tier);
     // A part of the items may lack the one that decides.
@@ -139,7 +138,24 @@ std::optional<billing::HeldTier> SubscriptionPlan::Held() const {
     if (const auto then = item == nullptr ? std::nullopt : PeriodOf(s, *item)) bought.period_end = then->end;
     history.push_back(std::move(bought));
   }
-  return billing::FindHeldTier(history, *tier_, {period->start, period->end, fold_.current.billing_cycle_anchor});
+  return history;
+}
+
+std::vector<std::string> SubscriptionPlan::InvoicesOfHigherTiers() const {
+  std::set<std::string> invoices;
+  if (!tier_ || fold_.deleted) return {};
+  for (const auto& bought : History()) {
+    const bool runs = bought.period_end && *bought.period_end > fold_.order.back().created;
+    if (runs && bought.tier && *bought.tier > *tier_ && bought.invoice) invoices.insert(*bought.invoice);
+  }
+  return {invoices.begin(), invoices.end()};
+}
+
+std::optional<billing::HeldTier> SubscriptionPlan::Held(const billing::KnownInvoices& invoices) const {
+  const auto period = item_ == nullptr ? std::nullopt : PeriodOf(fold_.current, *item_);
+  if (!tier_ || !period || fold_.deleted) return std::nullopt;
+  return billing::FindHeldTier(History(), *tier_, {period->start, period->end, fold_.current.billing_cycle_anchor},
+                               invoices);
 }
 
 std::optional<std::string> SubscriptionPlan::UnmappedPrice(const stripe::Ordered<Subscription>& event) const {

@@ -43,8 +43,12 @@ class SubscriptionPlan {
   billing::PriceMeaning MeaningOf(const stripe::SubscriptionItem& item) const { return plans_.Meaning(FactsOf(item)); }
   billing::PriceMeaning MeaningOf(const std::string& price_id) const;
 
-  // What was paid for and still runs.
-  std::optional<billing::HeldTier> Held() const;
+  // What was paid for and still runs, by what is known of InvoicesOfHigherTiers().
+  std::optional<billing::HeldTier> Held(const billing::KnownInvoices& invoices) const;
+
+  // The invoices that may have paid for a higher tier than the present one in a period that still runs, sorted. Mostly
+  // none.
+  std::vector<std::string> InvoicesOfHigherTiers() const;
 
   // The first price of the event's own snapshot that no plan maps; none when all are mapped.
   std::optional<std::string> UnmappedPrice(const stripe::Ordered<stripe::Subscription>& event) const;

@@ -61,11 +61,15 @@ class Writer {
       }
     }
     catalog_.Load(tx);
+    std::set<std::string> invoices;
     for (const auto& one : work) {
-      const auto period = RowPeriod(one, SubscriptionPlan(one.fold, catalog_, plans_));
+      const SubscriptionPlan plan(one.fold, catalog_, plans_);
+      const auto period = RowPeriod(one, plan);
       if (period && one.fold.current.currency) rates_.Want(*one.fold.current.currency, period->start);
+      for (auto& id : plan.InvoicesOfHigherTiers()) invoices.insert(std::move(id));
     }
     rates_.Load(tx);
+    LoadInvoices(tx, {invoices.begin(), invoices.end()});
   }
 
   // The row and its items, unless the events are parked instead.
@@ -97,6 +101,13 @@ class Writer {
   }
 
  private:
+  void LoadInvoices(db::Transaction& tx, const std::vector<std::string>& ids) {
+    if (ids.empty()) return;
+    for (const db::Row row : tx.Exec(sql::kReadInvoicesPaid, db::Params::Of(ids))) {
+      invoices_[row.Text("stripe_invoice_id")] = {row.Bool("is_paid"), row.OptAt("finalized_at")};
+    }
+  }
+
   const billing::ScheduleFacts* ScheduleOf(const SubscriptionWork& work) const {
     const auto found = schedules_.find(work.fold.current.id);
     return found == schedules_.end() ? nullptr : apply::ScheduleOf(work.fold, found->second);
@@ -152,16 +163,21 @@ class Writer {
     const auto& price = plan.item()->price;
     const auto& winner = fold.order.back();
     const auto amount = AmountOf(work, period.start);
-    const auto held = plan.Held();
+    const auto held = plan.Held(invoices_);
+    const auto hold_invoices = plan.InvoicesOfHigherTiers();
     const auto planned = PlannedOf(work, plan);
     return db::Params::Of(work.user_id, s.id, s.customer, price.id, billing::Name(*plan.tier()), s.status, period.start,
                           period.end, s.cancel_at_period_end, s.canceled_at, s.cancel_at, s.ended_at, s.start_date,
                           s.trial_end, fold.past_due_since, s.pause_collection,
                           planned ? std::optional(planned->at) : std::nullopt, planned ? planned->price : std::nullopt,
-                          planned ? NameOf(planned->tier) : std::nullopt, held ? NameOf(held->tier) : std::nullopt,
-                          held ? std::optional(held->until) : std::nullopt, s.billing_cycle_anchor, price.interval,
-                          fold.items_incomplete, CatalogIds(work, plan), s.currency, amount.minor, amount.decimal,
-                          amount.rate, s.livemode, winner.event_id, winner.created, fold.needs_refetch);
+                          planned ? NameOf(planned->tier) : std::nullopt, planned ? planned->quantity : std::nullopt,
+                          held ? NameOf(held->tier) : std::nullopt, held ? std::optional(held->until) : std::nullopt,
+                          hold_invoices.empty()
+                              ? std::nullopt
+                              : std::optional(db::ArrayLiteral({hold_invoices.begin(), hold_invoices.end()})),
+                          s.billing_cycle_anchor, s.billing_day, price.interval, fold.items_incomplete,
+                          CatalogIds(work, plan), s.currency, amount.minor, amount.decimal, amount.rate, s.livemode,
+                          winner.event_id, winner.created, fold.needs_refetch);
   }
 
   const billing::PlanMap& plans_;
@@ -169,7 +185,8 @@ class Writer {
   Schedules schedules_;
   Catalog catalog_;
   ExchangeRates rates_;
-  db::ArrayColumns rows_{33};
+  billing::KnownInvoices invoices_;
+  db::ArrayColumns rows_{36};
   ItemRows items_;
   std::set<std::string> users_;
 };
@@ -192,6 +209,7 @@ std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription) {
     const auto amount = unit && quantity ? billing::MultiplyDecimal(*unit, *quantity) : std::nullopt;
     if (!amount || __builtin_add_overflow(total, *amount, &total)) return std::nullopt;
   }
+  if (first == nullptr && !subscription.items.empty()) return std::nullopt;
   return total;
 }
 
@@ -205,4 +223,3 @@ std::vector<std::string> WriteSubscriptions(db::Transaction& tx, const std::vect
 }
 
 }  // namespace billsync::apply
-  if (first == nullptr && !subscription.items.empty()) return std::nullopt;

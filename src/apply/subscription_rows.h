@@ -21,7 +21,7 @@ std::optional<int64_t> PeriodAmount(const stripe::Subscription& subscription);
 
 // Upserts what can be, and their items; parks the claimed events of what cannot (unmapped price, no period, missing
 // rate). Returns the users whose rows may have changed. Reads the catalog and the schedules: those of this batch must
-// be written.
+// be written, and its invoices, of which a hold depends.
 std::vector<std::string> WriteSubscriptions(db::Transaction& tx, const std::vector<SubscriptionWork>& work,
                                             const billing::PlanMap& plans, Outcomes& outcomes);
 

@@ -42,6 +42,8 @@ std::vector<Column<Subscription>> SubscriptionColumns() {
       Newest("period_start", &Subscription::period_start),
       Newest("period_end", &Subscription::period_end),
       Newest("billing_cycle_anchor", &Subscription::billing_cycle_anchor),
+      // Older versions do not show it. Whether it belongs to the anchor is asked where it is used.
+      Newest("billing_day", &Subscription::billing_day),
       Newest("ended_at", &Subscription::ended_at),
       Newest("latest_invoice", &Subscription::latest_invoice),
       Newest("collection_method", &Subscription::collection_method),

@@ -80,6 +80,9 @@ tl::expected<Subscription, std::string> DecodeSubscription(JsonValue object) {
   decoded.items_truncated = source.Child("items").Flag("has_more");
   ReadPeriod(source, decoded);
   decoded.billing_cycle_anchor = source.Time("billing_cycle_anchor");
+  decoded.billing_day = source.Child("billing_cycle_anchor_config").Int("day_of_month");
+  if (decoded.billing_day && (*decoded.billing_day < 1 || *decoded.billing_day > 31))
+    decoded.billing_day = std::nullopt;
   decoded.cancel_at_period_end = source.Flag("cancel_at_period_end");
   decoded.cancel_at = source.Time("cancel_at");
   decoded.canceled_at = source.Time("canceled_at");

@@ -84,6 +84,80 @@ TEST_F(DowngradeTest, OfWhatIsNotPaidOrNotEntitlingActsAtOnce) {
   EXPECT_EQ(mirror_.PlanOf(1), "free 100");
 }
 
+// ── What was never paid for ──
+
+class UnpaidDowngradeTest : public DowngradeTest {
+ protected:
+  static std::string Billed(const std::string& event, long long created, const PlanPrice& price,
+                            const std::string& invoice, const std::string& status = "active") {
+    return Sub(event, created, price, status, ",\"latest_invoice\":\"" + invoice + "\"");
+  }
+  // As Stripe tells of it at `created`; finalized at `finalized` unless that is 0.
+  static std::string Invoice(const std::string& event, long long created, const std::string& id,
+                             const std::string& status, long long finalized) {
+    return EventBody(event, "invoice.updated", created,
+                     R"("id":")" + id + R"(","object":"invoice","customer":"cus_1","status":")" + status +
+                         R"(","currency":"usd","total":8900,"amount_due":8900,"subscription":"sub_1",)"
+                         R"("status_transitions":{"finalized_at":)" +
+                         (finalized == 0 ? "null" : std::to_string(finalized)) + "}");
+  }
+  // Played one by one in every order, each time from the beginning: the same user and the same rows.
+  void ExpectInEveryOrder(std::vector<std::string> bodies, const std::string& plan) {
+    std::ranges::sort(bodies);
+    std::string rows;
+    do {
+      mirror_.database.Run(
+          "DELETE FROM billing_subscriptions; DELETE FROM billing_invoices; DELETE FROM billing_customers;"
+          "DELETE FROM billing_quota_anchors; DELETE FROM stripe_events;"
+          "UPDATE users SET plan_tier = 'free', monthly_runs_quota = 100, stripe_subscription_id = NULL");
+      Play(bodies);
+      EXPECT_EQ(mirror_.PlanOf(1), plan);
+      if (rows.empty()) rows = mirror_.Rows();
+      EXPECT_EQ(mirror_.Rows(), rows);
+    } while (std::ranges::next_permutation(bodies).found && !HasFailure());
+    mirror_.Apply(DemoOptions(), kAsOf + days(2));
+    EXPECT_EQ(mirror_.PlanOf(1), plan);
+  }
+};
+
+TEST_F(UnpaidDowngradeTest, AnUpgradeThatNoInvoiceBilledIsNotHeld) {
+  ExpectInEveryOrder({Billed("evt_1", kT, kPro, "in_1"), Billed("evt_2", kT + 60, kEnt, "in_1"),
+                      Billed("evt_3", kT + 70, kPro, "in_1"), Invoice("evt_i", kT + 1, "in_1", "paid", kT)},
+                     "pro 1000");
+}
+
+TEST_F(UnpaidDowngradeTest, AnUpgradeWithinTheSecondOfTheDowngradeIsNotHeld) {
+  ExpectInEveryOrder(
+      {Billed("evt_1", kT, kPro, "in_1"), Billed("evt_2", kT, kEnt, "in_1"), Billed("evt_3", kT + 1, kPro, "in_1")},
+      "pro 1000");
+}
+
+TEST_F(UnpaidDowngradeTest, AnUpgradeWhoseInvoiceWasVoidedIsNotHeldThoughThePaymentFailedAfterwards) {
+  ExpectInEveryOrder({Billed("evt_1", kT, kPro, "in_1"), Billed("evt_2", kT + 60, kEnt, "in_2"),
+                      Billed("evt_3", kT + 70, kPro, "in_2"), Billed("evt_4", kT + 160, kPro, "in_2"),
+                      Invoice("evt_i", kT + 150, "in_2", "void", kT + 60)},
+                     "pro 1000");
+}
+
+TEST_F(UnpaidDowngradeTest, ARenewalThatWasStillADraftWhenThePlanWasLoweredIsNotHeld) {
+  ExpectInEveryOrder(
+      {Billed("evt_2", kT + 16, kEnt, "in_2"), Billed("evt_3", kT + 17, kPro, "in_2"),
+       Invoice("evt_i", kT + 15, "in_2", "draft", 0), Invoice("evt_p", kT + 3500, "in_2", "paid", kT + 3500)},
+      "pro 1000");
+}
+
+TEST_F(UnpaidDowngradeTest, AnUpgradeWhoseInvoiceIsPaidIsHeldWhicheverIsHeardOfFirst) {
+  ExpectInEveryOrder(
+      {Billed("evt_2", kT + 60, kEnt, "in_2"), Billed("evt_3", kT + 90, kPro, "in_2"),
+       Invoice("evt_o", kT + 60, "in_2", "open", kT + 60), Invoice("evt_p", kT + 62, "in_2", "paid", kT + 60)},
+      "enterprise 10000");
+}
+
+TEST_F(UnpaidDowngradeTest, AnInvoiceNobodyToldOfIsTakenAsPaidWhileTheSubscriptionIsActive) {
+  ExpectInEveryOrder({Billed("evt_2", kT + 60, kEnt, "in_2"), Billed("evt_3", kT + 90, kPro, "in_2")},
+                     "enterprise 10000");
+}
+
 TEST_F(DowngradeTest, ToAddOnsOnlyIsHeldAsWell) {
   Play({Sub("evt_1", kT, kPro), Sub("evt_2", kT + 60, kSeat)});
   EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");

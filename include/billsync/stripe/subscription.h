@@ -62,6 +62,7 @@ struct Subscription {
   std::optional<Instant> period_start;  // top level if given, else the latest start of the items
   std::optional<Instant> period_end;    // top level if given, else the earliest end of the items
   std::optional<Instant> billing_cycle_anchor;
+  std::optional<std::int64_t> billing_day;  // billing_cycle_anchor_config.day_of_month, 1-31
   bool cancel_at_period_end = false;
   std::optional<Instant> cancel_at;
   std::optional<Instant> canceled_at;  // when cancellation was asked for; goes away when it is taken back

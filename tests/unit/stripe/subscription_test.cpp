@@ -76,6 +76,29 @@ TEST(SubscriptionShape, FallsBackToTheLegacyPlan) {
   EXPECT_TRUE(decoded.items[0].price.tiered);
 }
 
+TEST(SubscriptionShape, ReadsHowAPriceDividesItsQuantityFromPriceAndPlanAlike) {
+  const QuantityDivision tens{.by = 10, .round = "up"};
+  const auto priced = Decoded(Sub("active", R"(,"items":{"data":[{"id":"si","price":{"id":"p",
+      "transform_quantity":{"divide_by":10,"round":"up"}}}]})"));
+  EXPECT_EQ(priced.items.at(0).price.transform_quantity, tens);
+  const auto planned = Decoded(Sub("active", R"(,"items":{"data":[{"id":"si","plan":{"id":"p",
+      "transform_usage":{"divide_by":10,"round":"up"}}}]})"));
+  EXPECT_EQ(planned.items.at(0).price.transform_quantity, tens);
+  const auto none = Decoded(Sub("active", R"(,"items":{"data":[{"id":"si","price":{"id":"p",
+      "transform_quantity":null}}]})"));
+  EXPECT_EQ(none.items.at(0).price.transform_quantity, std::nullopt);
+}
+
+TEST(SubscriptionShape, ReadsTheConfiguredDayOfTheMonth) {
+  const auto day = [](const std::string& config) {
+    return Decoded(Sub("active", R"(,"billing_cycle_anchor_config":)" + config)).billing_day;
+  };
+  EXPECT_EQ(day(R"({"day_of_month":31,"hour":10})"), 31);
+  EXPECT_EQ(day("null"), std::nullopt);
+  EXPECT_EQ(day(R"({"day_of_month":0})"), std::nullopt);
+  EXPECT_EQ(day(R"({"day_of_month":32})"), std::nullopt);
+}
+
 TEST(SubscriptionShape, PrefersItemsToTheLegacyPlan) {
   const auto decoded =
       Decoded(Sub("active", R"(,"plan":{"id":"old"},"items":{"data":[{"id":"si","price":{"id":"new"}}]})"));
