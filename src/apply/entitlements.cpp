@@ -1,6 +1,7 @@
 #include "billsync/apply/entitlements.h"
 
 #include <map>
+#include <tuple>
 
 #include "apply/entitlements_sql.h"
 #include "billsync/billing/quota_anchor.h"
@@ -40,10 +41,25 @@ std::map<std::string, Facts> ReadFacts(db::Transaction& tx, const std::vector<st
     user.subscriptions.push_back(FactsOf(row));
     const std::string& id = user.subscriptions.back().id;
     user.last_event.emplace(id, row.OptText("last_event_id"));
-    user.billing_day.emplace(id,
-                             billing::BillingDay(row.OptAt("billing_cycle_anchor"), row.OptText("billing_interval")));
+    const auto configured = row.OptInt("billing_day");
+    user.billing_day.emplace(
+        id, billing::BillingDay(row.OptAt("billing_cycle_anchor"), row.OptText("billing_interval"),
+                                configured ? std::optional(static_cast<int>(*configured)) : std::nullopt));
   }
   return facts;
+}
+
+// Of the subscription that entitles; where it has none, or none entitles, of those that ever began the one whose period
+// ends last: so it does not matter whether the end or what came before was heard of first.
+std::optional<int> BillingDayOf(const Facts& facts, const std::optional<std::string>& entitling) {
+  if (entitling && facts.billing_day.at(*entitling)) return facts.billing_day.at(*entitling);
+  const billing::SubscriptionFacts* last = nullptr;
+  for (const auto& one : facts.subscriptions) {
+    const bool began = one.status != "incomplete" && one.status != "incomplete_expired";
+    if (!began || !facts.billing_day.at(one.id)) continue;
+    if (last == nullptr || std::tie(last->period_end, last->id) < std::tie(one.period_end, one.id)) last = &one;
+  }
+  return last == nullptr ? std::nullopt : facts.billing_day.at(last->id);
 }
 
 // What a user is to have.
@@ -53,7 +69,7 @@ struct Target {
   std::optional<std::string> subscription;  // for users.stripe_subscription_id
   std::string cause;
   std::optional<std::string> feature_event = std::nullopt;  // set when a feature decided and no subscription
-  std::optional<int> billing_day = std::nullopt;            // of the subscription that entitles
+  std::optional<int> billing_day = std::nullopt;
 };
 
 // The higher of what is decided and what features give. Without a subscription a whole list of features decides alone.
@@ -78,7 +94,7 @@ Target Decide(const db::Row& user, const Facts& facts, const FeatureTier* featur
     target.cause = entitlement.cause;
     // When none entitles, the one to look at all the same: which, does not depend on what was there before.
     target.subscription = entitlement.about;
-    if (entitlement.subscription) target.billing_day = facts.billing_day.at(*entitlement.subscription);
+    target.billing_day = BillingDayOf(facts, entitlement.subscription);
   }
   if (features != nullptr) AddFeatures(*features, !facts.subscriptions.empty(), target);
   target.quota = override_quota.value_or(plans.Quota(target.tier));

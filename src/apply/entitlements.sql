@@ -12,7 +12,8 @@ FOR NO KEY UPDATE OF u
 -- name: ReadSubscriptionFacts
 -- Index idx_billing_subscriptions_user.
 SELECT user_id, stripe_subscription_id, plan_tier, status, current_period_end, past_due_since, cancel_at,
-       pause_collection, held_plan_tier, held_until, billing_cycle_anchor, billing_interval, last_event_id
+       pause_collection, held_plan_tier, held_until, billing_cycle_anchor, billing_day, billing_interval,
+       last_event_id
 FROM billing_subscriptions WHERE user_id = ANY ($1::uuid[])
 
 -- name: SetQuotaAnchors

@@ -60,7 +60,8 @@ TEST(Lifecycles, EveryOrderWithRepetitionsEndsInTheExpectedRowsInOldAndNewShapes
 
 // Everything that the events amount to, row by row, without surrogate keys and times of writing. Left out is what tells
 // what happened when, which is another story after a replay: the ledgers, the jobs, what first named a user before the
-// link was made, and the quota periods that a user has been through.
+// link was made, and the quota periods that a user has been through. The day a user is billed on is not left out, where
+// it is Stripe's.
 std::set<std::string> RowsOf(TestDatabase& database) {
   const auto session = database.Connect();
   db::Transaction tx(*session, {.read_only = true});
@@ -75,11 +76,18 @@ std::set<std::string> RowsOf(TestDatabase& database) {
                               {});
   for (const db::Row table : tables) {
     const std::string name = table.Text("name");
-    const std::string drop = name == "users" ? "{created_at,updated_at}" : "{id,created_at,updated_at,linked_at}";
+    const std::string drop =
+        name == "users" ? "{created_at,updated_at}" : "{id,created_at,updated_at,linked_at,lapse_seen_at}";
     for (const db::Row row :
          tx.Exec("test", "SELECT (to_jsonb(t) - '" + drop + "'::text[])::text AS line FROM " + name + " t", {})) {
       rows.insert(name + " " + row.Text("line"));
     }
+  }
+  for (const db::Row row :
+       tx.Exec("test",
+               "SELECT concat_ws(' ', user_id, anchor_day) AS line FROM billing_quota_anchors WHERE source = 'stripe'",
+               {})) {
+    rows.insert("billing_quota_anchors " + row.Text("line"));
   }
   for (const db::Row row :
        tx.Exec("test",

@@ -283,7 +283,38 @@ TEST_F(AnchorTest, OnlyASubscriptionThatEntitlesByTheMonthOrYearSetsTheDay) {
   weekly.interval = "week";
   Play({Sub("evt_1", kT, weekly, "active", Anchored("2026-11-05")),
         Sub("evt_2", kT + 60, kPro, "unpaid", Anchored("2026-11-06"))});
+  EXPECT_EQ(Anchor(), "6 stripe") << "none entitles: the last that was billed by the month";
+  Play({Sub("evt_3", kT + 90, kPro, "incomplete", Anchored("2026-11-07"))});
+  EXPECT_EQ(Anchor(), "6 stripe") << "incomplete is before all else";
+}
+
+TEST_F(AnchorTest, NothingThatNeverBeganSetsTheDay) {
+  Play({Sub("evt_1", kT, kPro, "incomplete", Anchored("2026-11-07"))});
   EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_quota_anchors"), "0");
+}
+
+TEST_F(AnchorTest, TheDayIsTheSameInEveryOrderOfAnEndAndWhatCameBefore) {
+  std::vector<std::string> bodies = {Sub("evt_1", kT, kPro, "active", Anchored("2026-11-20")),
+                                     Sub("evt_2", kT + 60, kPro, "unpaid", Anchored("2026-11-20")),
+                                     Sub("evt_3", kT + 90, kPro, "canceled", Anchored("2026-11-20"))};
+  do {
+    mirror_.database.Run(
+        "DELETE FROM billing_subscriptions; DELETE FROM stripe_events; DELETE FROM billing_quota_anchors");
+    Play(bodies);
+    EXPECT_EQ(Anchor(), "20 stripe");
+  } while (std::ranges::next_permutation(bodies).found);
+}
+
+TEST_F(AnchorTest, TheConfiguredDayCountsWhereTheMonthOfTheAnchorWasTooShortForIt) {
+  const auto config = [](int day) {
+    return ",\"billing_cycle_anchor_config\":{\"day_of_month\":" + std::to_string(day) + "}";
+  };
+  Play({Sub("evt_1", kT, kPro, "active", Anchored("2026-11-30") + config(31))});
+  EXPECT_EQ(Anchor(), "31 stripe");
+  Play({Sub("evt_2", kT + 60, kPro, "active", Anchored("2026-11-30"))});
+  EXPECT_EQ(Anchor(), "31 stripe") << "an older version does not show the configuration";
+  Play({Sub("evt_3", kT + 90, kPro, "active", Anchored("2026-11-12"))});
+  EXPECT_EQ(Anchor(), "12 stripe") << "it belongs to another anchor";
 }
 
 }  // namespace
