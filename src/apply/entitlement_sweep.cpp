@@ -56,20 +56,23 @@ class Sweep {
 
   // Subscriptions whose grace, silence or held tier has ended.
   void TimeUp() {
-    std::vector<std::string> users;
+    std::vector<std::string> users, subscriptions;  // side by side
     {
       db::Transaction tx(session_, {.read_only = true});
       for (const db::Row row :
-           tx.Exec(sql::kUsersWhoseTimeIsUp, db::Params::Of(now_, static_cast<int64_t>(policy_.grace.count()),
-                                                            static_cast<int64_t>(policy_.silence.count())))) {
+           tx.Exec(sql::kWhoseTimeIsUp, db::Params::Of(now_, static_cast<int64_t>(policy_.grace.count()),
+                                                       static_cast<int64_t>(policy_.silence.count())))) {
         users.push_back(row.Text("user_id"));
+        subscriptions.push_back(row.Text("stripe_subscription_id"));
       }
       tx.Commit();
     }
-    for (auto from = users.begin(); from != users.end();) {
-      const auto to = from + std::min<std::ptrdiff_t>(kPiece, users.end() - from);
+    for (std::ptrdiff_t from = 0, end = std::ssize(users); from < end;) {
+      const auto to = std::min<std::ptrdiff_t>(from + kPiece, end);
       db::Transaction tx(session_);
-      Revise(tx, {from, to});
+      Revise(tx, {users.begin() + from, users.begin() + to});
+      tx.Exec(sql::kMarkLapsesSeen,
+              db::Params::Of(std::vector(subscriptions.begin() + from, subscriptions.begin() + to), now_));
       tx.Commit();
       from = to;
     }

@@ -16,22 +16,32 @@ ORDER BY expires_at LIMIT $2::int FOR UPDATE SKIP LOCKED
 -- name: MarkLapsedOverrides
 UPDATE billing_quota_overrides SET lapsed_at = $2::timestamptz WHERE user_id = ANY ($1::uuid[])
 
--- name: UsersWhoseTimeIsUp
+-- name: WhoseTimeIsUp
 -- Whose entitlement may have ended at $1 without an event: grace over ($2 days), Stripe silent after the period or after
 -- a scheduled cancellation ($3 days), a held tier over. Each line reads its own partial index (billing_subscriptions_grace,
 -- _silence, _cancel_at, _held) up to that moment, and the users found, by key: what is not due is not read, however many
--- users there are. Those who have no more to lose are left out, so that what has ended long ago is not looked at for ever.
-SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
+-- users there are. Those who have no more to lose are left out, and what was seen to since it ended.
+SELECT s.user_id, s.stripe_subscription_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
 WHERE s.status = 'past_due' AND s.past_due_since <= $1::timestamptz - make_interval(days => $2::int)
   AND u.plan_tier <> 'free'
+  AND coalesce(s.lapse_seen_at < s.past_due_since + make_interval(days => $2::int), true)
 UNION
-SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
+SELECT s.user_id, s.stripe_subscription_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
 WHERE s.status IN ('active', 'trialing') AND s.current_period_end <= $1::timestamptz - make_interval(days => $3::int)
   AND u.plan_tier <> 'free'
+  AND coalesce(s.lapse_seen_at < s.current_period_end + make_interval(days => $3::int), true)
 UNION
-SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
+SELECT s.user_id, s.stripe_subscription_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
 WHERE s.status IN ('active', 'trialing') AND s.cancel_at IS NOT NULL
   AND s.cancel_at <= $1::timestamptz - make_interval(days => $3::int) AND u.plan_tier <> 'free'
+  AND coalesce(s.lapse_seen_at < s.cancel_at + make_interval(days => $3::int), true)
 UNION
-SELECT s.user_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
+SELECT s.user_id, s.stripe_subscription_id FROM billing_subscriptions s JOIN users u ON u.id = s.user_id
 WHERE s.held_until <= $1::timestamptz AND u.plan_tier > s.plan_tier
+  AND coalesce(s.lapse_seen_at < s.held_until, true)
+ORDER BY user_id, stripe_subscription_id
+
+-- name: MarkLapsesSeen
+-- The subscriptions $1 were seen to at $2. Under their users' locks, which whoever writes these rows holds. Index of the
+-- unique key.
+UPDATE billing_subscriptions SET lapse_seen_at = $2::timestamptz WHERE stripe_subscription_id = ANY ($1::text[])

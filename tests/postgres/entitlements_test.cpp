@@ -37,6 +37,30 @@ class EntitlementTest : public ::testing::Test {
   Mirror mirror_;
 };
 
+// Whoever is looked at is locked, and a lock leaves its mark on the row.
+TEST_F(EntitlementTest, ADeadSubscriptionOfSomebodyWhoPaysThroughAnotherIsLookedAtOnce) {
+  const auto looked_at = [&](Instant now) {
+    const auto before = mirror_.database.Value("SELECT xmax FROM users");
+    Sweep(now);
+    return mirror_.database.Value("SELECT xmax FROM users") != before;
+  };
+  mirror_.Store(SubscriptionEvent{.event = "evt_dead", .id = "sub_dead", .status = "past_due"}.Body());
+  mirror_.Store(SubscriptionEvent{.period_end = kAsOfSeconds + 300 * 86400}.Body());
+  mirror_.Apply();
+  EXPECT_FALSE(looked_at(kAsOf));
+  EXPECT_TRUE(looked_at(kAsOf + std::chrono::days(8))) << "its grace is over";
+  EXPECT_FALSE(looked_at(kAsOf + std::chrono::days(9)));
+  EXPECT_EQ(mirror_.PlanOf(1), "pro 1000");
+  // It is due again when it has failed again.
+  mirror_.Store(SubscriptionEvent{.event = "evt_ok", .created = kAsOfSeconds + 9 * 86400, .id = "sub_dead"}.Body());
+  mirror_.Store(SubscriptionEvent{
+      .event = "evt_again", .created = kAsOfSeconds + 10 * 86400, .id = "sub_dead", .status = "past_due"}
+                    .Body());
+  mirror_.Apply(DemoOptions(), kAsOf + std::chrono::days(10));
+  EXPECT_FALSE(looked_at(kAsOf + std::chrono::days(11)));
+  EXPECT_TRUE(looked_at(kAsOf + std::chrono::days(18)));
+}
+
 TEST_F(EntitlementTest, EveryChangeIsRecordedOnceWithItsCause) {
   mirror_.Store(SubscriptionEvent{.type = "customer.subscription.created"}.Body());
   mirror_.Apply();
@@ -169,7 +193,7 @@ TEST_F(EntitlementTest, TheSweepReadsByIndex) {
   db::Transaction tx(*session, {.read_only = true});
   std::string plan;
   for (const db::Row row :
-       tx.Exec("explain", "EXPLAIN " + std::string(apply::sql::kUsersWhoseTimeIsUp.sql), db::Params::Of(kAsOf, 7, 7))) {
+       tx.Exec("explain", "EXPLAIN " + std::string(apply::sql::kWhoseTimeIsUp.sql), db::Params::Of(kAsOf, 7, 7))) {
     plan += std::string(*row.Raw(0)) + "\n";
   }
   EXPECT_EQ(plan.find("Seq Scan"), std::string::npos) << plan;
