@@ -20,9 +20,13 @@ UPDATE billing_jobs SET lease_until = now() + interval '30 seconds' WHERE job = 
 
 -- name: FinishJob
 -- Gives the lease back and sets the next due moment: $3 milliseconds on, or twice the time the run took if that is longer, so
--- that a job on a large database leaves it two thirds of its time.
+-- that a job on a large database leaves it two thirds of its time. A run that was asked for after this one began is due
+-- still.
 UPDATE billing_jobs
-SET lease_owner = NULL, lease_until = NULL, last_finished_at = now(), next_due_at = now() + greatest($3::bigint * interval '1 millisecond', 2 * (clock_timestamp() - last_started_at)),
+SET lease_owner = NULL, lease_until = NULL, last_finished_at = now(),
+    next_due_at = CASE WHEN next_due_at > last_started_at THEN next_due_at
+                       ELSE now() + greatest($3::bigint * interval '1 millisecond',
+                                             2 * (clock_timestamp() - last_started_at)) END,
     last_rows = $4::bigint, last_error = $5::text,
     last_ok_at = CASE WHEN $5::text IS NULL THEN now() ELSE last_ok_at END
 WHERE job = $1 AND lease_owner = $2

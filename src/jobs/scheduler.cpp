@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <random>
 
 #include "billsync/base/log.h"
 #include "jobs/jobs_sql.h"
@@ -64,7 +67,11 @@ void Finish(db::Session& session, const Job& job, Trigger trigger, const std::st
 std::string ProcessName() {
   char host[256] = "localhost";
   gethostname(host, sizeof host - 1);
-  return std::string(host) + ":" + std::to_string(getpid());
+  // Containers often share a host name, and each has a process 1.
+  static const uint32_t any = std::random_device()();
+  std::array<char, 8> suffix{};
+  const auto end = std::to_chars(suffix.data(), suffix.data() + suffix.size(), any, 16).ptr;
+  return std::string(host) + ":" + std::to_string(getpid()) + ":" + std::string(suffix.data(), end);
 }
 
 std::vector<JobState> ListJobs(db::Session& session) {

@@ -163,6 +163,16 @@ TEST_F(JobsTest, AreDueAtOnceWhenSomebodyAsks) {
   EXPECT_TRUE(RunJob(pool_, Returning("one", 1), Trigger::kSchedule, "me:1", SystemNow));
 }
 
+TEST_F(JobsTest, AreDueAgainWhenSomebodyAsksWhileTheyRun) {
+  const Job asked{"one", std::chrono::hours(1), [this](db::Session&, Instant) {
+                    EXPECT_TRUE(jobs::RequestRun(*pool_.Acquire(), "one"));
+                    return JobOutcome{0, ""};
+                  }};
+  ASSERT_TRUE(RunJob(pool_, asked, Trigger::kSchedule, "me:1", SystemNow));
+  EXPECT_TRUE(RunJob(pool_, Returning("one", 0), Trigger::kSchedule, "me:1", SystemNow));
+  EXPECT_FALSE(RunJob(pool_, Returning("one", 0), Trigger::kSchedule, "me:1", SystemNow));
+}
+
 TEST_F(JobsTest, GetTheTimeOfTheirScheduler) {
   const Instant then{std::chrono::seconds(1'000'000'000)};
   Instant seen{};
