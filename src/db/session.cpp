@@ -132,6 +132,10 @@ Transaction::Transaction(Session& session, TransactionOptions options) : session
       "SET LOCAL jit = off; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';"
       "SET LOCAL search_path = public, pg_temp; SET LOCAL statement_timeout = '" +
       std::to_string(timeout.count()) + "s'";
+  if (options.durable) {
+    begin +=
+        "; SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
+  }
   session_.impl_->failed = false;
   open_ = true;
   try {

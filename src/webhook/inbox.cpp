@@ -173,7 +173,7 @@ void Inbox::Insert(db::Session& session, const Batch& unsorted) {
   for (const auto& pending : batch) AddRow(params, pending->event);
   std::unordered_set<std::string> fresh;
   {
-    db::Transaction tx(session);
+    db::Transaction tx(session, {.durable = true});
     for (const db::Row row : tx.Exec("webhook.InsertEvents", InsertText(batch.size()), params)) {
       fresh.insert(row.Text("id"));
     }

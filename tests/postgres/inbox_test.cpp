@@ -78,6 +78,20 @@ TEST_F(InboxTest, TellsStoredFromDuplicate) {
   EXPECT_EQ(Stored(), "evt_1 evt_2");
 }
 
+TEST_F(InboxTest, FlushesEachCommitToDiskThoughTheDatabaseIsSetNotTo) {
+  database_.Run(
+      "CREATE TABLE seen (level text); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO "
+      "seen VALUES (current_setting(''synchronous_commit'')); RETURN NULL; END'; CREATE TRIGGER note AFTER INSERT ON "
+      "stripe_events FOR EACH STATEMENT EXECUTE FUNCTION note()");
+  for (const std::string level : {"off", "local", "on"}) {
+    database_.Run("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = " + level +
+                  "', current_database()); END $$");
+    Inbox inbox(Connect(), {.writers = 1, .patience = seconds(20)}, [] {});
+    EXPECT_EQ(Submit(inbox, Incoming("evt_" + level)).get(), StoreOutcome::kStored);
+  }
+  EXPECT_EQ(database_.Value("SELECT string_agg(level, ' ' ORDER BY ctid) FROM seen"), "on local on");
+}
+
 TEST_F(InboxTest, StoresTheBodyByteForByteAndTheEnvelopeBesideIt) {
   auto event = Incoming("evt_1");
   event.payload += " \n\t ü \\u00fc \"";

@@ -166,6 +166,9 @@ class Session {
 struct TransactionOptions {
   bool read_only = false;
   bool snapshot = false;  // REPEATABLE READ: every statement sees the same moment
+  // COMMIT returns when it is on disk, even if synchronous_commit is off for the role or the database. A level that
+  // waits for more than the local disk stays.
+  bool durable = false;
   std::optional<std::chrono::seconds> statement_timeout = std::nullopt;  // nullopt: the session's
 };
 
