@@ -11,7 +11,10 @@ namespace {
 
 using stripe::StoredEvent;
 
-constexpr int64_t kPage = 128;  // events read at once of one object
+// Events read at once, of all objects together, and of one: a payload has some kilobytes, and a batch may touch
+// hundreds of objects that all have many events.
+constexpr int64_t kMostInPages = 2048;
+constexpr int64_t kMostInPage = 128, kLeastInPage = 8;
 // A checkpoint is moved when more events than this lie above it …
 constexpr size_t kMostAbove = 48;
 // … and then leaves at least so many: events that come a little late should not lie below it.
@@ -100,7 +103,8 @@ class ObjectReader {
       sizes[key] = 0;
     }
     if (keys.empty()) return false;
-    for (const db::Row row : tx_.Exec(sql::kReadEventPages, db::Params::Of(keys.ids, keys.kinds, after, kPage))) {
+    const int64_t page = std::clamp(kMostInPages / std::ssize(keys.ids), kLeastInPage, kMostInPage);
+    for (const db::Row row : tx_.Exec(sql::kReadEventPages, db::Params::Of(keys.ids, keys.kinds, after, page))) {
       Progress& one = At(row);
       ++sizes[KeyOf(row)];
       one.read_up_to = std::max(one.read_up_to.value_or(Instant::min()), row.At("created"));
@@ -110,7 +114,7 @@ class ObjectReader {
     }
     for (const auto& [key, size] : sizes) {
       Progress& one = progress_.at(key);
-      one.done = size < kPage;
+      one.done = size < page;
       if (!one.done) KeepEssential(key, one.object->events);
     }
     return true;
