@@ -57,8 +57,7 @@ void Readiness::Check() {
   std::string reason;
   try {
     auto session = pool_.Acquire(std::chrono::seconds(1));
-    const auto pending = db::PendingMigrations(*session);
-    if (!pending.empty()) reason = "the schema is not current; run: billsync migrate";
+    reason = db::WhyUnfit(*session);
   } catch (const db::Bug& e) {
     reason = "the schema does not fit this program; run: billsync doctor";
     Log(LogLevel::kError, "readiness check failed", {{"error", e.what()}});

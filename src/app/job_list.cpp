@@ -104,8 +104,10 @@ jobs::JobOutcome RetentionJob(db::Session& session, Instant now) {
 
 std::vector<jobs::Job> MakeJobs(const Config& config) {
   const billing::PlanMap plans(config.plans, config.add_ons);
-  const auto sweep = [plans, policy = config.entitlement](db::Session& session, Instant now) {
-    return jobs::JobOutcome{apply::SweepEntitlements(session, plans, policy, now), "users whose entitlement lapsed"};
+  const auto sweep = [plans, policy = config.entitlement, map = PlanFingerprint(config)](db::Session& session,
+                                                                                         Instant now) {
+    return jobs::JobOutcome{apply::SweepEntitlements(session, plans, policy, now, map),
+                            "users whose entitlement lapsed"};
   };
   return {{"rollup", config.rollup_every, RollupJob(), true},
           {"close", config.close_every, CloseJob(config)},
@@ -117,7 +119,12 @@ std::vector<jobs::Job> MakeJobs(const Config& config) {
 apply::ApplyOptions MakeApplyOptions(const Config& config) {
   return {.plans = billing::PlanMap(config.plans, config.add_ons),
           .policy = config.entitlement,
-          .link_by_email = config.link_by_email};
+          .link_by_email = config.link_by_email,
+          .plan_fingerprint = PlanFingerprint(config)};
+}
+
+int64_t FreeQuota(const Config& config) {
+  return billing::PlanMap(config.plans, config.add_ons).Quota(billing::Tier::kFree);
 }
 
 std::string PlanFingerprint(const Config& config) {

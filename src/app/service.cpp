@@ -45,18 +45,23 @@ http::Limits AdminLimits() {
   return limits;
 }
 
-// Refuses to start on a schema that is not current; a database that is away may come back.
-void CheckSchema(db::Pool& pool, const Config& config) {
+// Before the first batch. Throws std::runtime_error when the schema is not current, or rights are missing.
+void Prepare(db::Session& session, const Config& config) {
+  if (const auto why = db::WhyUnfit(session); !why.empty()) throw std::runtime_error(why);
+  apply::AdoptPlanMap(session, PlanFingerprint(config), FreeQuota(config));
+  apply::AdoptReadTypes(session);
+}
+
+// Refuses to start on a schema that does not fit. False when the database is away: it may come back.
+bool PrepareNow(db::Pool& pool, const Config& config) {
   try {
-    auto session = pool.Acquire();
-    if (!db::PendingMigrations(*session).empty()) {
-      throw std::runtime_error("the database schema is not current; run: billsync migrate");
-    }
-    apply::AdoptPlanMap(*session, PlanFingerprint(config));
+    Prepare(*pool.Acquire(), config);
+    return true;
   } catch (const db::Bug& e) {
     throw std::runtime_error(std::string("the database schema does not fit this program: ") + e.what());
   } catch (const db::Error& e) {
     Log(LogLevel::kWarning, "the database cannot be reached yet", {{"error", e.what()}});
+    return false;
   }
 }
 
@@ -110,8 +115,11 @@ void Service::Start() {
     p.admin_server = std::make_unique<http::Server>(std::move(admin_router), AdminLimits(), "admin");
     p.admin_port = p.admin_server->Bind(p.config.admin_listen);
   }
-  CheckSchema(p.pool, p.config);
-  p.applier.Start();
+  if (PrepareNow(p.pool, p.config)) {
+    p.applier.Start();
+  } else {
+    p.applier.Start([&p](db::Session& session) { Prepare(session, p.config); });
+  }
   p.scheduler.Start();
   if (p.admin_server) p.admin_server->Start();
   p.public_server->Start();

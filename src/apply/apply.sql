@@ -1,9 +1,11 @@
 -- name: ClaimReceived
--- Takes up to $1 fresh events, oldest first. SKIP LOCKED: two appliers never claim the same event. Index
--- stripe_events_due_received. The attempt is counted when the outcome is written (SetOutcomes), in this same transaction.
-SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
+-- Takes up to $1 fresh events, oldest first; of those never tried only what was due by $2, if that is given. SKIP LOCKED:
+-- two appliers never claim the same event. Index stripe_events_due_received. The attempt is counted when the outcome is
+-- written (SetOutcomes), in this same transaction.
+SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, parked_since
 FROM stripe_events
 WHERE status = 'received' AND next_attempt_at <= now()
+  AND (attempts > 0 OR next_attempt_at <= coalesce($2::timestamptz, 'infinity'))
 ORDER BY next_attempt_at, id
 LIMIT $1::int
 FOR UPDATE SKIP LOCKED
@@ -11,7 +13,7 @@ FOR UPDATE SKIP LOCKED
 -- name: ClaimParked
 -- The same for parked events whose next attempt is due. Index stripe_events_due_parked. Not those that the database
 -- refused before: each could bring down the whole batch again.
-SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
+SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, parked_since
 FROM stripe_events
 WHERE status = 'parked' AND reason <> 'apply_failed' AND next_attempt_at <= now()
 ORDER BY next_attempt_at, id
@@ -20,7 +22,7 @@ FOR UPDATE SKIP LOCKED
 
 -- name: ClaimFailed
 -- One event that the database refused before and whose next attempt is due. Index stripe_events_due_parked.
-SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
+SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, parked_since
 FROM stripe_events
 WHERE status = 'parked' AND reason = 'apply_failed' AND next_attempt_at <= now()
 ORDER BY next_attempt_at, id
@@ -29,15 +31,16 @@ FOR UPDATE SKIP LOCKED
 
 -- name: ClaimEvents
 -- Events by id, as far as they may be applied; used to find the poison in a batch. Primary key.
-SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, received_at
+SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, parked_since
 FROM stripe_events
 WHERE id = ANY ($1::text[]) AND status IN ('received', 'parked')
 ORDER BY id
 FOR UPDATE SKIP LOCKED
 
 -- name: BoundLockWaits
--- While waiting for other batches: who waits longer gives up as a whole (55P03) and tries again, since no event is to
--- blame. "0" ends it: a row that somebody else has locked is found out by the statement timeout, and its event parked.
+-- Who waits longer for a lock gives up (55P03). Long while waiting for other batches, since no event is to blame. Short
+-- for rows that somebody else may have locked: below PostgreSQL's deadlock_timeout of a second, so that in a circle it is
+-- never the platform's transaction that dies.
 SELECT set_config('lock_timeout', $1, true)
 
 -- name: LockCrossObject
@@ -55,12 +58,17 @@ SELECT pg_advisory_xact_lock_shared(7243392, 17)
 SELECT pg_advisory_xact_lock(hashtextextended(key, 7243392017)) FROM unnest($1::text[]) WITH ORDINALITY AS k (key, n)
 ORDER BY n
 
+-- name: FreeUsers
+-- Those of the users $1 whom nobody holds; locked for the rest of the transaction. Primary key.
+SELECT id FROM users WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+
 -- name: SetOutcomes
--- Writes what became of the claimed events. $5: seconds until a parked one is looked at again.
+-- Writes what became of the claimed events at $6. $5: seconds until a parked one is looked at again.
 UPDATE stripe_events e
 SET status = t.status, reason = t.reason, detail = t.detail, attempts = e.attempts + 1,
     next_attempt_at = now() + make_interval(secs => t.delay_s),
-    applied_at = CASE WHEN t.status = 'applied' THEN now() END
+    applied_at = CASE WHEN t.status = 'applied' THEN now() END,
+    parked_since = CASE WHEN t.status IN ('parked', 'dead') THEN coalesce(e.parked_since, $6::timestamptz) END
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[]) AS t (id, status, reason, detail, delay_s)
 WHERE e.id = t.id
 
@@ -73,44 +81,29 @@ WHERE id IN (SELECT id FROM stripe_events
              WHERE customer = ANY ($1::text[]) AND status = 'parked' AND reason = 'unknown_customer'
              FOR UPDATE SKIP LOCKED)
 
--- name: FindMissedReleases
--- The table is empty but for moments.
-SELECT id, reason, customer FROM billing_missed_releases ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
-
 -- name: ReleaseMissed
--- Makes due what the notes $1 are about: the customers $2, and everything that waits for a rate if $3. A note goes when
--- nothing of it had to be skipped again; while somebody holds such an event, the others of it are due in vain, at most.
--- Indexes stripe_events_parked_customer and stripe_events_unsettled.
-WITH waiting AS (
-    SELECT id, reason, customer FROM stripe_events
-    WHERE customer = ANY ($2::text[]) AND status = 'parked' AND reason = 'unknown_customer'
-    UNION ALL
-    SELECT id, reason, NULL FROM stripe_events
-    WHERE $3::boolean AND status = 'parked' AND reason = 'missing_exchange_rate'
-), released AS (
-    UPDATE stripe_events SET next_attempt_at = now()
-    WHERE id IN (SELECT id FROM stripe_events WHERE id IN (SELECT id FROM waiting) AND status = 'parked'
-                 FOR UPDATE SKIP LOCKED)
-    RETURNING id
-), skipped AS (
-    SELECT reason, customer FROM waiting WHERE id NOT IN (SELECT id FROM released)
+-- Makes due the events that a release had to skip, as far as nobody holds them now; a note goes with its event. The table
+-- is empty but for moments. Primary key of stripe_events.
+WITH noted AS MATERIALIZED (
+    SELECT id, event_id FROM billing_missed_releases ORDER BY id LIMIT 1000
+), free AS (
+    SELECT id FROM stripe_events WHERE id IN (SELECT event_id FROM noted) FOR UPDATE SKIP LOCKED
+), due AS (
+    UPDATE stripe_events e SET next_attempt_at = now() FROM free WHERE e.id = free.id AND e.status = 'parked'
 )
-DELETE FROM billing_missed_releases m
-WHERE m.id = ANY ($1::bigint[])
-  AND NOT EXISTS (SELECT FROM skipped s WHERE s.reason = m.reason AND s.customer IS NOT DISTINCT FROM m.customer)
+DELETE FROM billing_missed_releases m USING noted n
+WHERE m.id = n.id AND (n.event_id IN (SELECT id FROM free)
+                       OR NOT EXISTS (SELECT FROM stripe_events e WHERE e.id = n.event_id))
 
 -- name: RetryEvents
 -- A person asks for another attempt: the named events, or all parked and dead ones when $1 is empty.
-UPDATE stripe_events SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now()
+UPDATE stripe_events
+SET status = 'received', reason = NULL, detail = NULL, next_attempt_at = now(), parked_since = NULL
 WHERE status IN ('parked', 'dead') AND (cardinality($1::text[]) = 0 OR id = ANY ($1::text[]))
 RETURNING id
 
--- name: AdoptPlanMap
--- No row: this plan map is in force already.
-INSERT INTO billing_plan_map AS m (fingerprint) VALUES ($1)
-ON CONFLICT (only_row) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, adopted_at = now()
-WHERE m.fingerprint <> EXCLUDED.fingerprint
-RETURNING fingerprint
+-- name: DatabaseTime
+SELECT now() AS at
 
 -- name: CountDue
 SELECT count(*) AS due, coalesce(extract(epoch FROM now() - min(received_at)), 0)::bigint AS oldest_s

@@ -63,20 +63,22 @@ class Batch {
       return claimed_;
     }
     // Fresh ones first; a quarter of the batch is kept for parked ones, so that neither waits for the other.
-    Take(tx_.Exec(sql::kClaimReceived, db::Params::Of(options_.batch)));
+    Take(tx_.Exec(sql::kClaimReceived, db::Params::Of(options_.batch, selection.due_by)));
     const auto room = options_.batch - static_cast<int64_t>(claimed_.size());
     Take(tx_.Exec(sql::kClaimParked, db::Params::Of(std::max(room, options_.batch / 4))));
     return claimed_;
   }
 
-  BatchResult Apply() {
-    GroupByObject();
-    LockCrossObject();
-    LockKeys();
+  // Sets `past_keys` as soon as it has the locks that only batches take.
+  BatchResult Apply(bool& past_keys) {
     BatchResult result;
-    result.events_read = ReadObjectEvents(tx_, objects_);
-    FoldObjects();
-    LinkCustomers();
+    result.events_read = Fold();
+    past_keys = true;
+    ResolveLinks();
+    if (links_resolved_) {
+      LockUsers();
+      links_.Save(tx_);
+    }
     // What subscriptions are made from comes first.
     WriteCatalog(tx_, folded_.prices, folded_.products);
     WriteSchedules(tx_, folded_.schedules);
@@ -94,13 +96,49 @@ class Batch {
     return result;
   }
 
+  std::vector<std::string> OfHeldUsers() {
+    Fold();
+    ResolveLinks();
+    std::map<std::string, std::vector<std::string>> events_of;
+    const auto note = [&](const std::vector<const ClaimedEvent*>& claimed, const std::optional<std::string>& customer) {
+      const auto user = links_.UserOf(customer.value_or(""));
+      if (!user) return;
+      for (const auto* event : claimed) events_of[*user].push_back(event->id);
+    };
+    for (const auto& work : folded_.subscriptions) note(work.claimed, work.fold.current.customer);
+    for (const auto& work : folded_.invoices) note(work.claimed, work.fold.current.customer);
+    for (const auto& work : folded_.features) note(work.claimed, work.fold.current.customer);
+    for (const auto& work : folded_.customers) note(work.claimed, work.fold.current.id);
+    for (const auto& reference : folded_.references) {
+      for (const auto& event : claimed_) {
+        if (event.id == reference.event_id) note({&event}, reference.customer);
+      }
+    }
+    std::vector<std::string> users;
+    for (const auto& [user, unused] : events_of) users.push_back(user);
+    for (const db::Row row : tx_.Exec(sql::kFreeUsers, db::Params::Of(users))) events_of.erase(row.Text("id"));
+    std::vector<std::string> held;
+    for (const auto& [unused, events] : events_of) held.insert(held.end(), events.begin(), events.end());
+    return held;
+  }
+
  private:
+  // The objects as their events say they are, under the locks of all batches. Returns how many events were read.
+  int64_t Fold() {
+    GroupByObject();
+    LockCrossObject();
+    LockKeys();
+    const int64_t read = ReadObjectEvents(tx_, objects_);
+    FoldObjects();
+    return read;
+  }
+
   void Take(const db::Result& rows) {
     for (const db::Row row : rows) {
       claimed_.push_back({row.Text("id"), row.Text("type"), row.OptText("object_id").value_or(""),
                           row.OptText("customer").value_or(""),
                           stripe::UseOf(row.View("type"), row.View("object_type")), row.Int("attempts"),
-                          row.At("received_at")});
+                          row.OptAt("parked_since")});
     }
   }
 
@@ -122,6 +160,7 @@ class Batch {
     tx_.Exec(sql::kBoundLockWaits, db::Params::Of("10s"));
     const bool alone = std::ranges::any_of(objects_, [](const auto& entry) { return OthersDependOn(entry.first.use); });
     tx_.Exec(alone ? sql::kLockCrossObject : sql::kShareCrossObject);
+    RequirePlanMap(tx_, options_.plan_fingerprint);
   }
 
   void LockKeys() {
@@ -134,7 +173,7 @@ class Batch {
     }
     if (keys.empty()) return;
     tx_.Exec(sql::kLockKeys, db::Params::Of(std::vector<std::string>(keys.begin(), keys.end())));
-    tx_.Exec(sql::kBoundLockWaits, db::Params::Of("0"));
+    tx_.Exec(sql::kBoundLockWaits, db::Params::Of("500ms"));
   }
 
   void FoldObjects() {
@@ -145,7 +184,11 @@ class Batch {
   void WriteMoney() {
     const auto invoices = WithUsers(folded_.invoices);
     InvoiceTotals totals(folded_, invoices);
-    totals.LockPayments(tx_);
+    if (!invoices.empty()) {  // only batches take these locks
+      tx_.Exec(sql::kBoundLockWaits, db::Params::Of("10s"));
+      totals.LockPayments(tx_);
+      tx_.Exec(sql::kBoundLockWaits, db::Params::Of("500ms"));
+    }
     totals.Look(tx_);
     WritePayments(tx_, folded_);
     WriteRefunds(tx_, folded_.refunds, outcomes_);
@@ -165,7 +208,8 @@ class Batch {
     }
   }
 
-  void LinkCustomers() {
+  // Which user each customer belongs to, without writing it.
+  void ResolveLinks() {
     std::set<std::string> customers;
     for (const auto& work : folded_.subscriptions) NoteOwner(work.fold.current.customer, customers);
     for (const auto& work : folded_.invoices) NoteOwner(work.fold.current.customer, customers);
@@ -178,8 +222,7 @@ class Batch {
     for (const auto& work : folded_.subscriptions) links_.NoteSubscription(work.fold);
     for (const auto& reference : folded_.references) links_.NoteReference(reference);
     links_.Resolve(tx_, options_.link_by_email);
-    LockUsers();
-    links_.Save(tx_);
+    links_resolved_ = true;
   }
 
   // What waited for the customers linked here is due. In the transaction that links them: an applier that works on one
@@ -235,6 +278,7 @@ class Batch {
   const Instant now_;
   Outcomes outcomes_;
   CustomerLinks links_;
+  bool links_resolved_ = false;  // there are customers in this batch
   std::vector<ClaimedEvent> claimed_;
   std::map<ObjectKey, Object> objects_;
   FoldedObjects folded_;
@@ -244,47 +288,47 @@ class Batch {
 }  // namespace
 
 BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now, const Selection& selection,
-                       std::vector<std::string>* claimed_ids) {
+                       Claim* claim) {
+  Claim unwanted;
+  Claim& held = claim == nullptr ? unwanted : *claim;
   db::Transaction tx(session);
   Batch batch(tx, options, now);
-  for (const ClaimedEvent& event : batch.Claim(selection)) {
-    if (claimed_ids != nullptr) claimed_ids->push_back(event.id);
-  }
-  BatchResult result = batch.Apply();
+  for (const ClaimedEvent& event : batch.Claim(selection)) held.ids.push_back(event.id);
+  BatchResult result = batch.Apply(held.past_keys);
   tx.Commit();
   return result;
 }
 
-void ParkFailed(db::Session& session, const std::string& event_id, const std::string& detail, Instant now) {
+std::vector<std::string> EventsOfHeldUsers(db::Session& session, const ApplyOptions& options, Instant now,
+                                           const std::vector<std::string>& event_ids) {
+  db::Transaction tx(session);  // never committed
+  Batch batch(tx, options, now);
+  batch.Claim({.ids = event_ids});
+  return batch.OfHeldUsers();
+}
+
+void ParkFailed(db::Session& session, const std::vector<std::string>& event_ids, const std::string& detail,
+                Instant now) {
   db::Transaction tx(session);
   std::vector<ClaimedEvent> claimed;
-  for (const db::Row row : tx.Exec(sql::kClaimEvents, db::Params::Of(std::vector{event_id}))) {
+  Outcomes outcomes(now);
+  for (const db::Row row : tx.Exec(sql::kClaimEvents, db::Params::Of(event_ids))) {
     claimed.push_back({.id = row.Text("id"),
                        .type = row.Text("type"),
                        .object_id = {},
                        .customer = {},
                        .attempts = row.Int("attempts"),
-                       .received_at = row.At("received_at")});
+                       .parked_since = row.OptAt("parked_since")});
+    outcomes.Park(claimed.back().id, ParkReason::kApplyFailed, detail);
   }
-  Outcomes outcomes(now);
-  outcomes.Park(event_id, ParkReason::kApplyFailed, detail);
   outcomes.Write(tx, claimed);
   tx.Commit();
 }
 
 void ReleaseMissed(db::Session& session) {
   db::Transaction tx(session);
-  std::vector<std::string> notes, customers;
-  bool rates = false;
-  for (const db::Row row : tx.Exec(sql::kFindMissedReleases)) {
-    notes.push_back(std::to_string(row.Int("id")));
-    if (const auto customer = row.OptText("customer")) {
-      customers.push_back(*customer);
-    } else {
-      rates = true;
-    }
-  }
-  if (!notes.empty()) tx.Exec(sql::kReleaseMissed, db::Params::Of(notes, customers, rates));
+  tx.Exec(sql::kReleaseMissed);
   tx.Commit();
 }
+
 }  // namespace billsync::apply

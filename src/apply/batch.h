@@ -26,15 +26,28 @@ struct Selection {
   // One due event that is parked as apply_failed. Such an event may bring down any batch, so no batch of due events
   // takes it: it is tried alone.
   bool failed_before = false;
+  // Of events that were never tried only those due by this moment of the database's clock; none: all that are due.
+  std::optional<Instant> due_by = std::nullopt;
 };
 
-// Claims events and applies them in one transaction. Throws db::Error; then nothing was done and `claimed_ids` (if
-// given) tells what the batch held.
-BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now, const Selection& selection,
-                       std::vector<std::string>* claimed_ids);
+// What a batch that failed had come to.
+struct Claim {
+  std::vector<std::string> ids;  // what it held
+  bool past_keys = false;        // it had all locks of its own kind: what it waited for since, others hold
+};
 
-// Parks one event as apply_failed in a transaction of its own.
-void ParkFailed(db::Session& session, const std::string& event_id, const std::string& detail, Instant now);
+// Claims events and applies them in one transaction. Throws db::Error, PlanMapSuperseded too; then nothing was done and
+// `claim` (if given) tells what the batch held.
+BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instant now, const Selection& selection,
+                       Claim* claim);
+
+// Those of the events whose user's row somebody else holds this moment. Changes nothing.
+std::vector<std::string> EventsOfHeldUsers(db::Session& session, const ApplyOptions& options, Instant now,
+                                           const std::vector<std::string>& event_ids);
+
+// Parks events as apply_failed in a transaction of its own.
+void ParkFailed(db::Session& session, const std::vector<std::string>& event_ids, const std::string& detail,
+                Instant now);
 
 // Makes events due that a release had to skip, because they were being applied when their cause was mended. To be
 // called before each batch: one look at an empty table, mostly.

@@ -8,17 +8,19 @@ SELECT stripe_customer_id, source, named_user, event_created, event_id
 FROM billing_customer_evidence WHERE stripe_customer_id = ANY ($1::text[])
 
 -- name: UpsertCustomers
--- Under the customers' advisory locks. linked_at moves only when the link is made.
+-- Under the customers' advisory locks. A link that is made stays: who read the customer before it was linked does not
+-- undo it.
 INSERT INTO billing_customers AS c (stripe_customer_id, user_id, linked_by, linked_at, email, deleted)
 SELECT t.id, t.user_id, t.linked_by, CASE WHEN t.user_id IS NOT NULL THEN now() END, t.email, t.deleted
 FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::boolean[]) AS t (id, user_id, linked_by, email, deleted)
 ORDER BY t.id
 ON CONFLICT (stripe_customer_id) DO UPDATE SET
-    user_id = EXCLUDED.user_id, linked_by = EXCLUDED.linked_by,
+    user_id = coalesce(c.user_id, EXCLUDED.user_id), linked_by = coalesce(c.linked_by, EXCLUDED.linked_by),
     linked_at = coalesce(c.linked_at, EXCLUDED.linked_at), email = EXCLUDED.email, deleted = EXCLUDED.deleted,
     updated_at = now()
 WHERE (c.user_id, c.linked_by, c.email, c.deleted)
-   IS DISTINCT FROM (EXCLUDED.user_id, EXCLUDED.linked_by, EXCLUDED.email, EXCLUDED.deleted)
+   IS DISTINCT FROM (coalesce(c.user_id, EXCLUDED.user_id), coalesce(c.linked_by, EXCLUDED.linked_by), EXCLUDED.email,
+                     EXCLUDED.deleted)
 
 -- name: UpsertEvidence
 -- Under the customers' advisory locks. Of several events that name the same user the oldest is kept.

@@ -1,16 +1,19 @@
 -- name: ClaimOverrideChanges
 -- Whose quota override was given, changed or taken away. The table is empty but for moments. Locks: these rows, then
 -- users.
-SELECT id::text AS id, user_id FROM billing_override_changes ORDER BY id LIMIT $1::int FOR UPDATE SKIP LOCKED
+-- Not of the users $2.
+SELECT id::text AS id, user_id FROM billing_override_changes WHERE user_id <> ALL ($2::uuid[])
+ORDER BY id LIMIT $1::int FOR UPDATE SKIP LOCKED
 
 -- name: DeleteOverrideChanges
 DELETE FROM billing_override_changes WHERE id = ANY ($1::bigint[])
 
 -- name: ClaimLapsedOverrides
 -- Overrides that are over at $1 and whose end was not seen to. Index billing_quota_overrides_to_lapse, which has no
--- others. Locks: these rows, then users.
+-- others. Not of the users $3. Locks: these rows, then users.
 SELECT user_id FROM billing_quota_overrides
 WHERE expires_at <= $1::timestamptz AND expires_at IS NOT NULL AND (lapsed_at IS NULL OR lapsed_at < expires_at)
+  AND user_id <> ALL ($3::uuid[])
 ORDER BY expires_at LIMIT $2::int FOR UPDATE SKIP LOCKED
 
 -- name: MarkLapsedOverrides

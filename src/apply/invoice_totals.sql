@@ -58,14 +58,21 @@ CROSS JOIN LATERAL (
 WHERE b.stripe_invoice_id = ANY ($1::text[])
 
 -- name: SetInvoiceTotals
--- Under the locks of LockInvoices; writes only rows that differ. $4 and $5 are decimals of the invoice's currency.
+-- Under the locks of LockInvoices; writes only rows that differ. $4 and $5 are decimals of the invoice's currency. A row
+-- that was written before 0005 keeps its credited amounts until it is made anew: what the invoice itself said of credit
+-- notes that were never stored is in them and nowhere else.
 UPDATE billing_invoices b
-SET amount_refunded_minor = t.refunded_minor, amount_credited_minor = t.credited_minor,
-    amount_refunded_usd = round(t.refunded * coalesce(b.usd_per_unit, 1), 2),
-    amount_credited_usd = round(t.credited * coalesce(b.usd_per_unit, 1), 2)
+SET amount_refunded_minor = t.refunded_minor, amount_credited_minor = n.credited_minor,
+    amount_refunded_usd = n.refunded_usd, amount_credited_usd = n.credited_usd
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::numeric[], $5::numeric[])
      AS t (id, refunded_minor, credited_minor, refunded, credited)
-WHERE b.stripe_invoice_id = t.id
+JOIN billing_invoices old ON old.stripe_invoice_id = t.id
+CROSS JOIN LATERAL (SELECT old.credited_as_of IS NULL AND old.last_event_id IS NOT NULL AS outdated) AS former
+CROSS JOIN LATERAL (
+    SELECT round(t.refunded * coalesce(old.usd_per_unit, 1), 2) AS refunded_usd,
+           CASE WHEN former.outdated THEN old.amount_credited_minor ELSE t.credited_minor END AS credited_minor,
+           CASE WHEN former.outdated THEN old.amount_credited_usd
+                ELSE round(t.credited * coalesce(old.usd_per_unit, 1), 2) END AS credited_usd) AS n
+WHERE b.stripe_invoice_id = old.stripe_invoice_id
   AND (b.amount_refunded_minor, b.amount_credited_minor, b.amount_refunded_usd, b.amount_credited_usd)
-      IS DISTINCT FROM (t.refunded_minor, t.credited_minor, round(t.refunded * coalesce(b.usd_per_unit, 1), 2),
-                        round(t.credited * coalesce(b.usd_per_unit, 1), 2))
+      IS DISTINCT FROM (t.refunded_minor, n.credited_minor, n.refunded_usd, n.credited_usd)

@@ -5,11 +5,11 @@
 namespace billsync::apply {
 
 void Outcomes::Park(const std::string& event_id, billing::ParkReason reason, std::string detail) {
-  verdicts_.try_emplace(event_id, Verdict{"parked", std::string(Code(reason)), std::move(detail)});
+  verdicts_.try_emplace(event_id, Verdict{"parked", std::string(Code(reason)), std::move(detail), reason});
 }
 
 void Outcomes::Ignore(const std::string& event_id, billing::IgnoreReason reason) {
-  verdicts_.try_emplace(event_id, Verdict{"ignored", std::string(Code(reason)), ""});
+  verdicts_.try_emplace(event_id, Verdict{"ignored", std::string(Code(reason)), "", std::nullopt});
 }
 
 std::map<std::string, uint64_t> Outcomes::Write(db::Transaction& tx, const std::vector<ClaimedEvent>& claimed) const {
@@ -23,13 +23,15 @@ std::map<std::string, uint64_t> Outcomes::Write(db::Transaction& tx, const std::
       continue;
     }
     Verdict verdict = found->second;
-    if (verdict.status == "parked" && now_ - event.received_at > billing::kParkedAtMost) verdict.status = "dead";
-    const auto wait = billing::BackOff(static_cast<int>(event.attempts) + 1);
+    const bool too_long = event.parked_since && now_ - *event.parked_since > billing::kParkedAtMost;
+    if (verdict.status == "parked" && too_long) verdict.status = "dead";
+    const int attempts = static_cast<int>(event.attempts) + 1;
+    const auto wait = verdict.parked_for ? billing::BackOff(attempts, *verdict.parked_for) : std::chrono::seconds(0);
     rows.AddRow(
         db::Params::Of(event.id, verdict.status, verdict.reason, verdict.detail, static_cast<int64_t>(wait.count())));
     ++counts[verdict.status];
   }
-  if (!rows.empty()) tx.Exec(sql::kSetOutcomes, rows.ToParams());
+  if (!rows.empty()) tx.Exec(sql::kSetOutcomes, rows.ToParams().Add(now_));
   return counts;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct ClaimedEvent {
   std::string customer;  // empty when the envelope names none
   stripe::EventUse use = stripe::EventUse::kIgnored;
   int64_t attempts = 0;
-  Instant received_at;
+  std::optional<Instant> parked_since = std::nullopt;  // none unless it is parked
 };
 
 // Events not named otherwise are applied.
@@ -37,6 +38,7 @@ class Outcomes {
  private:
   struct Verdict {
     std::string status, reason, detail;
+    std::optional<billing::ParkReason> parked_for;
   };
   const Instant now_;
   std::map<std::string, Verdict> verdicts_;

@@ -8,7 +8,10 @@
 namespace billsync::apply {
 namespace {
 
-constexpr int64_t kPiece = 1000;
+// As many as a batch takes: what comes in meanwhile waits for no more than these.
+constexpr int64_t kPiece = 256;
+// Stored events looked at in one transaction; most of them are not made due.
+constexpr int64_t kEventsPerPiece = 500;
 
 // How far one list of a request has been worked off; none: to its end.
 using Position = std::optional<std::string>;
@@ -26,54 +29,74 @@ class Review {
       : tx_(tx),
         id_(row.Int("id")),
         catalog_ids_(row.OptText("catalog_ids")),
+        types_(row.OptText("types")),
+        free_quota_(row.OptInt("free_quota")),
         events_after_(row.OptText("events_after")),
         subscriptions_after_(row.OptText("subscriptions_after")),
-        features_after_(row.OptText("features_after")) {}
+        features_after_(row.OptText("features_after")),
+        unread_after_(row.OptText("unread_after")),
+        invoices_after_(row.OptText("invoices_after")),
+        users_after_(row.OptText("users_after")) {}
 
-  // One piece of each list. Returns how many objects and events are to be looked at.
-  size_t WorkOff() {
-    const size_t found = ReleaseEvents() + ReleaseSubscriptions() + ReleaseFeatures();
-    if (events_after_ || subscriptions_after_ || features_after_) {
-      tx_.Exec(sql::kAdvanceReview, db::Params::Of(id_, events_after_, subscriptions_after_, features_after_));
+  // One piece of each list.
+  void WorkOff() {
+    if (events_after_) ReleaseEvents();
+    if (subscriptions_after_) ReleaseSubscriptions();
+    if (features_after_) ReleaseFeatures();
+    if (unread_after_) ReleaseUnread();
+    if (invoices_after_) ReleaseInvoices();
+    if (users_after_) HandOverUsers();
+    if (events_after_ || subscriptions_after_ || features_after_ || unread_after_ || invoices_after_ || users_after_) {
+      tx_.Exec(sql::kAdvanceReview, db::Params::Of(id_, events_after_, subscriptions_after_, features_after_,
+                                                   unread_after_, invoices_after_, users_after_));
     } else {
       tx_.Exec(sql::kEndReview, db::Params::Of(id_));
     }
-    return found;
   }
 
  private:
-  size_t ReleaseEvents() {
-    if (!events_after_) return 0;
+  void ReleaseEvents() {
     std::string last = *events_after_;
     const auto rows = tx_.Exec(sql::kReleaseUnmapped, db::Params::Of(last, kPiece));
     // An UPDATE returns its rows in no order. A piece may be short because rows were skipped: only an empty one ends.
     for (const db::Row row : rows) last = std::max(last, row.Text("id"));
     events_after_ = rows.empty() ? std::nullopt : Position(last);
-    return static_cast<size_t>(rows.size());
   }
 
-  size_t ReleaseSubscriptions() {
-    if (!subscriptions_after_) return 0;
+  void ReleaseSubscriptions() {
     const auto rows =
         catalog_ids_ ? tx_.Exec(sql::kNextSubscriptionsOf, db::Params::Of(*catalog_ids_, *subscriptions_after_, kPiece))
                      : tx_.Exec(sql::kNextSubscriptions, db::Params::Of(*subscriptions_after_, kPiece));
-    const auto ids = IdsOf(rows, subscriptions_after_);
-    LookAgain(tx_, ids);
-    return ids.size();
+    LookAgain(tx_, IdsOf(rows, subscriptions_after_));
   }
 
-  size_t ReleaseFeatures() {
-    if (!features_after_) return 0;
+  void ReleaseFeatures() {
     auto ids = IdsOf(tx_.Exec(sql::kNextFeatures, db::Params::Of(*features_after_, kPiece)), features_after_);
     for (auto& id : ids) id = stripe::EntitlementsObjectId(id);
     LookAgain(tx_, ids);
-    return ids.size();
+  }
+
+  void ReleaseUnread() {
+    const auto rows = tx_.Exec(sql::kReleaseUnread,
+                               db::Params::Of(*unread_after_, types_, kEventsPerPiece, stripe::kActiveEntitlementsType,
+                                              stripe::EntitlementsObjectId("")));
+    unread_after_ = rows.Only().OptText("last");
+  }
+
+  void ReleaseInvoices() {
+    const auto rows = tx_.Exec(sql::kNextUncredited, db::Params::Of(*invoices_after_, kPiece));
+    LookAgain(tx_, IdsOf(rows, invoices_after_));
+  }
+
+  void HandOverUsers() {
+    IdsOf(tx_.Exec(sql::kHandFreeUsersToSweep, db::Params::Of(*users_after_, free_quota_, kPiece)), users_after_);
   }
 
   db::Transaction& tx_;
   const int64_t id_;
-  const std::optional<std::string> catalog_ids_;  // as PostgreSQL writes the array
-  Position events_after_, subscriptions_after_, features_after_;
+  const std::optional<std::string> catalog_ids_, types_;  // as PostgreSQL writes the arrays
+  const std::optional<int64_t> free_quota_;
+  Position events_after_, subscriptions_after_, features_after_, unread_after_, invoices_after_, users_after_;
 };
 
 }  // namespace
@@ -82,19 +105,20 @@ void RequestReview(db::Transaction& tx, const std::vector<std::string>& catalog_
   if (!catalog_ids.empty()) tx.Exec(sql::kRequestReview, db::Params::Of(catalog_ids));
 }
 
-void RequestReviewOfAll(db::Transaction& tx) {
-  tx.Exec(sql::kRequestReviewOfAll);
+void RequestReviewOfAll(db::Transaction& tx, std::optional<int64_t> former_free_quota) {
+  tx.Exec(sql::kRequestReviewOfAll, db::Params::Of(former_free_quota));
 }
 
-void ReleaseReviewed(db::Session& session) {
-  size_t found = 0;
-  for (bool asked = true; asked && found == 0;) {
-    db::Transaction tx(session);
-    const auto reviews = tx.Exec(sql::kClaimReview);
-    asked = !reviews.empty();
-    if (asked) found = Review(tx, reviews.Only()).WorkOff();
-    tx.Commit();
-  }
+void RequestReviewOfIgnored(db::Transaction& tx, const std::vector<std::string>& types) {
+  tx.Exec(sql::kRequestReviewOfIgnored, db::Params::Of(types));
+}
+
+bool ReleaseReviewed(db::Session& session) {
+  db::Transaction tx(session);
+  const auto reviews = tx.Exec(sql::kClaimReview);
+  if (!reviews.empty()) Review(tx, reviews.Only()).WorkOff();
+  tx.Commit();
+  return !reviews.empty();
 }
 
 void LookAgain(db::Transaction& tx, const std::vector<std::string>& object_ids) {

@@ -1,6 +1,8 @@
 // Looking again at what is applied already: what prices mean has changed, and rows with it.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,11 +16,16 @@ namespace billsync::apply {
 void RequestReview(db::Transaction& tx, const std::vector<std::string>& catalog_ids);
 
 // The same for every subscription, and for what customers are entitled to by features: another plan map is in force.
-void RequestReviewOfAll(db::Transaction& tx);
+// `former_free_quota`: the free plan's quota has changed, so free users who have the former one are to be revised.
+void RequestReviewOfAll(db::Transaction& tx, std::optional<int64_t> former_free_quota);
 
-// Works off the oldest request until some events are due or nothing is asked for; at most a thousand of each kind at a
-// time, each in a transaction of its own. To be called before each batch: one look at an empty table, mostly.
-void ReleaseReviewed(db::Session& session);
+// Asks for the events of these types that are stored as ignored: this release reads them.
+void RequestReviewOfIgnored(db::Transaction& tx, const std::vector<std::string>& types);
+
+// Works off a piece of the oldest request, in a transaction of its own; about as many events as a batch takes become
+// due, or none. Does nothing while as many are due anyway. Returns whether there was a request. To be called before
+// each batch: one look at an empty table, mostly.
+bool ReleaseReviewed(db::Session& session);
 
 // Makes an event of each of these objects due, so that their rows are written anew. Objects of which every event is
 // being applied this moment are left out: that attempt comes after this transaction's, or sees what it has written.

@@ -4,6 +4,23 @@
 
 namespace billsync::billing {
 
+namespace {
+
+std::chrono::seconds LongestBackOff(ParkReason reason) {
+  switch (reason) {
+    case ParkReason::kUnknownCustomer:
+    case ParkReason::kMissingExchangeRate:
+      return std::chrono::hours(1);
+    case ParkReason::kUnmappedPrice:
+    case ParkReason::kUnreadableShape:
+    case ParkReason::kApplyFailed:
+      return std::chrono::minutes(10);
+  }
+  return std::chrono::minutes(10);
+}
+
+}  // namespace
+
 std::string_view Code(IgnoreReason reason) {
   switch (reason) {
     case IgnoreReason::kTypeNotUsed:
@@ -58,9 +75,9 @@ std::string_view WayOut(ParkReason reason) {
   return "";
 }
 
-std::chrono::seconds BackOff(int attempts) {
-  const int doublings = std::clamp(attempts - 1, 0, 10);
-  return std::min(std::chrono::seconds(1LL << doublings), std::chrono::seconds(600));
+std::chrono::seconds BackOff(int attempts, ParkReason reason) {
+  const int doublings = std::clamp(attempts - 1, 0, 12);
+  return std::min(std::chrono::seconds(1LL << doublings), LongestBackOff(reason));
 }
 
 }  // namespace billsync::billing

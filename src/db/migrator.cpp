@@ -88,6 +88,24 @@ std::optional<PendingMigration> ApplyNext(Session& session, const std::function<
   return PendingMigration{next.name, NoteOf(next.sql)};
 }
 
+// What `role` (none: the one of the session) may not do with billsync's tables: "SELECT on billing_x", ….
+std::vector<std::string> MissingRights(Session& session, const std::optional<std::string>& role) {
+  Transaction tx(session, {.read_only = true});
+  std::vector<std::string> missing;
+  for (const Row row : tx.Exec(sql::kMissingRights, Params::Of(role))) missing.push_back(row.Text("lacks"));
+  tx.Commit();
+  return missing;
+}
+
+// Tables that a migration has added are nobody's until their owner shares them.
+std::string WhyRefused(Session& session, const std::optional<std::string>& role) {
+  const auto missing = MissingRights(session, role);
+  if (missing.empty()) return {};
+  return "the role " + role.value_or("that billsync connects as") + " lacks " + std::to_string(missing.size()) +
+         " rights, such as " + missing.front() +
+         "; as the owner of the tables run: psql \"$DATABASE_URL\" -1 -v ON_ERROR_STOP=1 -f config/postgres-roles.sql";
+}
+
 }  // namespace
 
 std::vector<PendingMigration> PendingMigrations(Session& session) {
@@ -96,6 +114,11 @@ std::vector<PendingMigration> PendingMigrations(Session& session) {
   for (const MigrationText* text : Pending(AppliedMigrations(tx))) out.push_back({text->name, NoteOf(text->sql)});
   tx.Commit();
   return out;
+}
+
+std::string WhyUnfit(Session& session) {
+  if (!PendingMigrations(session).empty()) return "the database schema is not current; run: billsync migrate";
+  return WhyRefused(session, std::nullopt);
 }
 
 MigrationReport Migrate(Session& session, const std::function<void(const std::string&)>& progress) {
@@ -116,6 +139,7 @@ MigrationReport Migrate(Session& session, const std::function<void(const std::st
   for (const std::string& notice : session.TakeNotices()) {
     if (notice.starts_with("WARNING")) report.warnings.emplace_back(Trim(notice));
   }
+  if (const auto why = WhyRefused(session, "billsync_service"); !why.empty()) report.warnings.push_back(why);
   return report;
 }
 

@@ -18,3 +18,14 @@ SELECT pg_advisory_xact_lock(7243392015)
 
 -- name: RecordMigration
 INSERT INTO billing_schema_migrations (name, checksum) VALUES ($1, $2)
+
+-- name: MissingRights
+-- What the role $1 may not do with billsync's tables, of what config/postgres-roles.sql lets billsync_service do with each
+-- of them. NULL: the present role. A role that was given nothing in this database before is not asked for. Catalogue only.
+SELECT wanted.privilege || ' on ' || c.relname AS lacks
+FROM pg_roles r
+JOIN pg_class c ON c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname ~ '^(stripe|billing)_'
+CROSS JOIN (VALUES ('SELECT'), ('INSERT')) AS wanted (privilege)
+WHERE r.rolname = coalesce($1, current_user) AND NOT has_table_privilege(r.oid, c.oid, wanted.privilege)
+  AND ($1 IS NULL OR has_table_privilege(r.oid, 'public.stripe_events', 'SELECT'))
+ORDER BY 1

@@ -118,6 +118,12 @@ EventUse UseOf(std::string_view type, std::string_view object_type) {
   return type == kApiReadType ? Find(kUseOfObject, object_type) : Find(kUseOfType, type);
 }
 
+std::vector<std::string_view> ReadTypes() {
+  std::vector<std::string_view> types;
+  for (const Row& row : kUseOfType) types.push_back(row.name);
+  return types;
+}
+
 std::string_view ObjectTypeOf(EventUse use) {
   const auto found = std::ranges::find(kUseOfObject, use, &Row::use);
   return found == kUseOfObject.end() ? std::string_view() : found->name;

@@ -208,12 +208,13 @@ TEST_F(MixedHour, EveryHealthyObjectIsRightAndEveryPoisonEventIsExplained) {
   // After thirty days an event is given up, until a person asks for another attempt.
   const std::string given_up = poison_.front().event.id;
   database_.Run(
-      "UPDATE stripe_events SET received_at = now() - interval '31 days', next_attempt_at = now() WHERE id = " +
+      "UPDATE stripe_events SET parked_since = now() - interval '31 days', next_attempt_at = now() WHERE id = " +
       Quoted(given_up));
   EXPECT_TRUE(Eventually([&] { return Count("status = 'dead'") == 1; }));
   EXPECT_EQ(Billsync(database_, {"events", "retry", given_up}).status, 3);
   EXPECT_EQ(database_.Value("SELECT status || ' ' || reason FROM stripe_events WHERE id = " + Quoted(given_up)),
-            "dead unreadable_shape");
+            "parked unreadable_shape")
+      << "its thirty days begin anew";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "apply/customers_sql.h"
 #include "money_events.h"
 #include "platform_rows.h"
 
@@ -189,6 +190,42 @@ TEST_F(LinkTest, ReachesAnEventThatIsBeingTriedWhileItsRateIsAdded) {
   mirror_.Apply();
   EXPECT_EQ(mirror_.StatusOf("evt_2"), "applied");
   EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_missed_releases"), "0");
+}
+
+// What a release had to skip is one event; the others are not tried again and again until it is free.
+TEST_F(LinkTest, MissedByOneEventIsNotReleasedForTheOthersAgain) {
+  AddUser(mirror_.database, 1, {{"stripe_customer_id", "'cus_1'"}});
+  for (const std::string n : {"1", "2", "3"}) {
+    mirror_.Store(InvoiceEvent{.event = "evt_" + n, .id = "in_" + n, .currency = "eur"}.Body());
+  }
+  mirror_.Apply();
+  const auto other = mirror_.database.Connect();
+  db::Transaction trying(*other);
+  trying.Exec("test", "SELECT id FROM stripe_events WHERE id = 'evt_1' FOR UPDATE", {});
+  mirror_.database.Run("INSERT INTO billing_fx_rates VALUES ('chf', '2020-01-01', 1.1)");
+  mirror_.Apply();
+  EXPECT_EQ(mirror_.database.Value("SELECT event_id FROM billing_missed_releases"), "evt_1");
+  mirror_.database.Run("UPDATE stripe_events SET next_attempt_at = now() + interval '1 hour' WHERE id <> 'evt_1'");
+  EXPECT_EQ(mirror_.Apply(), 0U);
+  trying.Commit();
+  EXPECT_EQ(mirror_.Apply(), 1U);
+  EXPECT_EQ(mirror_.database.Value("SELECT count(*) FROM billing_missed_releases"), "0");
+}
+
+TEST_F(LinkTest, IsNotUndoneByWhoReadTheCustomerBeforeIt) {
+  AddUser(mirror_.database, 1);
+  const auto upsert = [&](const std::optional<std::string>& user, const std::optional<std::string>& by) {
+    const auto session = mirror_.pool().Acquire();
+    db::Transaction tx(*session);
+    db::ArrayColumns rows(5);
+    rows.AddRow(db::Params::Of("cus_1", user, by, nullptr, false));
+    tx.Exec(apply::sql::kUpsertCustomers, rows.ToParams());
+    tx.Commit();
+  };
+  upsert(UserId(1), "metadata");
+  upsert(std::nullopt, std::nullopt);
+  EXPECT_EQ(mirror_.database.Value("SELECT user_id || ' ' || linked_by FROM billing_customers"),
+            UserId(1) + " metadata");
 }
 
 TEST_F(LinkTest, OfANewUserMakesParkedEventsDueAtOnceToo) {

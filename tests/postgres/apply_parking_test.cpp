@@ -4,6 +4,7 @@
 #include "batch.h"
 #include "mirror.h"
 #include "platform_rows.h"
+#include "reviews.h"
 
 namespace billsync::testing {
 namespace {
@@ -16,6 +17,12 @@ class ParkingTest : public ::testing::Test {
   }
   std::string DetailOf(const std::string& event) {
     return mirror_.database.Value("SELECT detail FROM stripe_events WHERE id = '" + event + "'");
+  }
+  void LookAgain() {
+    const auto session = mirror_.pool().Acquire();
+    db::Transaction tx(*session);
+    apply::LookAgain(tx, {"sub_1"});
+    tx.Commit();
   }
   void MakeDue() { mirror_.database.Run("UPDATE stripe_events SET next_attempt_at = now() WHERE status = 'parked'"); }
 
@@ -111,9 +118,9 @@ TEST_F(ParkingTest, AnEventTheDatabaseRefusesIsParkedAloneWithTheReason) {
   EXPECT_GE(applier.Stats().by_status.at("parked"), 1U);  // more, if all that took a second
 }
 
-TEST_F(ParkingTest, EachAttemptWaitsLongerUpToTenMinutes) {
+TEST_F(ParkingTest, EachAttemptWaitsLongerUpToAnHour) {
   mirror_.Store(InvoiceEvent{.customer = "cus_unknown"}.Body());
-  const int64_t expected_s[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600};
+  const int64_t expected_s[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600};
   for (const int64_t wait : expected_s) {
     const std::string before = mirror_.database.Value("SELECT clock_timestamp()::text");
     apply::ApplyBatch(*mirror_.pool().Acquire(), DemoOptions(), kAsOf, {.ids = {"evt_2"}}, nullptr);
@@ -123,15 +130,18 @@ TEST_F(ParkingTest, EachAttemptWaitsLongerUpToTenMinutes) {
               "t")
         << wait;
   }
-  EXPECT_EQ(mirror_.database.Value("SELECT attempts FROM stripe_events"), "12");
+  EXPECT_EQ(mirror_.database.Value("SELECT attempts FROM stripe_events"), "14");
 }
 
 TEST_F(ParkingTest, WhatWaitedThirtyDaysIsDeadUntilAPersonRetriesIt) {
-  mirror_.Store(InvoiceEvent{.customer = "cus_3"}.Body(), kAsOf - std::chrono::days(30) + std::chrono::minutes(1));
+  const auto thirty_days_on = kAsOf + std::chrono::days(30);
+  mirror_.Store(InvoiceEvent{.customer = "cus_3"}.Body());
   mirror_.Apply();
+  MakeDue();
+  mirror_.Apply(DemoOptions(), thirty_days_on - std::chrono::minutes(1));
   EXPECT_EQ(mirror_.StatusOf("evt_2"), "parked unknown_customer");
   MakeDue();
-  mirror_.Apply(DemoOptions(), kAsOf + std::chrono::minutes(2));
+  mirror_.Apply(DemoOptions(), thirty_days_on + std::chrono::minutes(1));
   EXPECT_EQ(mirror_.StatusOf("evt_2"), "dead unknown_customer");
 
   AddUser(mirror_.database, 3, {{"stripe_customer_id", "'cus_3'"}});
@@ -140,6 +150,42 @@ TEST_F(ParkingTest, WhatWaitedThirtyDaysIsDeadUntilAPersonRetriesIt) {
   EXPECT_EQ(apply::RetryEvents(*mirror_.pool().Acquire(), {"evt_2", "evt_of_another"}), 1);
   mirror_.Apply();
   EXPECT_EQ(mirror_.StatusOf("evt_2"), "applied");
+}
+
+// Another look at an event of long ago may park it; it has not waited thirty days for that.
+TEST_F(ParkingTest, AnEventThatWasAppliedLongAgoIsNotDeadWhenItIsParkedNow) {
+  mirror_.Store(SubscriptionEvent{}.Body(), kAsOf - std::chrono::days(90));
+  mirror_.Apply(DemoOptions(), kAsOf - std::chrono::days(90));
+  auto without_pro = DemoOptions();
+  without_pro.plans = billing::PlanMap({}, {});
+  LookAgain();
+  mirror_.Apply(without_pro);
+  EXPECT_EQ(mirror_.StatusOf("evt_1"), "parked unmapped_price");
+  MakeDue();
+  mirror_.Apply(without_pro, kAsOf + std::chrono::days(29));
+  EXPECT_EQ(mirror_.StatusOf("evt_1"), "parked unmapped_price");
+  MakeDue();
+  mirror_.Apply(without_pro, kAsOf + std::chrono::days(31));
+  EXPECT_EQ(mirror_.StatusOf("evt_1"), "dead unmapped_price");
+  LookAgain();
+  mirror_.Apply(without_pro, kAsOf + std::chrono::days(32));
+  EXPECT_EQ(mirror_.StatusOf("evt_1"), "parked unmapped_price") << "a dead event of a reviewed object is looked at too";
+  LookAgain();
+  mirror_.Apply(DemoOptions(), kAsOf + std::chrono::days(33));
+  EXPECT_EQ(mirror_.StatusOf("evt_1"), "applied");
+  EXPECT_EQ(mirror_.database.Value("SELECT parked_since IS NULL FROM stripe_events"), "t");
+}
+
+// Whatever makes an event due again at once, as a back-off that is over before the others have been tried does.
+TEST_F(ParkingTest, ApplyingWhatIsDueEndsThoughParkedEventsComeDueMeanwhile) {
+  mirror_.database.Run(
+      "CREATE FUNCTION at_once() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.next_attempt_at = now(); RETURN NEW; "
+      "END'; CREATE TRIGGER at_once BEFORE UPDATE ON stripe_events FOR EACH ROW EXECUTE FUNCTION at_once()");
+  for (int n = 0; n < 5; ++n) {
+    mirror_.Store(InvoiceEvent{.event = "evt_" + std::to_string(n), .customer = "cus_unknown"}.Body());
+  }
+  mirror_.Apply(DemoOptions(2));
+  EXPECT_EQ(mirror_.database.Value("SELECT bool_and(attempts BETWEEN 1 AND 3) FROM stripe_events"), "t");
 }
 
 TEST_F(ParkingTest, ABacklogOfParkedEventsDoesNotHoldUpFreshOnes) {

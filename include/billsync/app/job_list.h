@@ -21,6 +21,9 @@ apply::ApplyOptions MakeApplyOptions(const Config& config);
 // add-ons) or another policy of entitlement.
 std::string PlanFingerprint(const Config& config);
 
+// Monthly runs of the free plan.
+int64_t FreeQuota(const Config& config);
+
 // Sessions of this configuration under the name "billsync <role>".
 db::ConnectOptions MakeConnectOptions(const Config& config, const std::string& role);
 

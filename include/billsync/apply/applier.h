@@ -1,16 +1,22 @@
 // stripe_events → billing_subscriptions, billing_invoices, users.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "billsync/apply/adoption.h"
 #include "billsync/base/instant.h"
+#include "billsync/base/log.h"
 #include "billsync/billing/entitlement.h"
 #include "billsync/billing/plan_map.h"
 #include "billsync/db/pool.h"
@@ -19,11 +25,14 @@ namespace billsync::apply {
 
 struct BatchResult;
 struct Selection;
+struct Claim;
 
 struct ApplyOptions {
   billing::PlanMap plans{{}, {}};
   billing::EntitlementPolicy policy;
   bool link_by_email = false;
+  // As AdoptPlanMap was told: while another map is in force nothing is applied. Empty: whatever is in force.
+  std::string plan_fingerprint = {};
   int64_t batch = 256;  // events of one transaction at most
 };
 
@@ -40,23 +49,29 @@ class Applier {
   Applier(db::Pool& pool, ApplyOptions options, Clock clock);
   ~Applier();
 
-  void Start();
+  // `prepare` is called on the applier's thread before the first batch, again and again until it does not throw.
+  void Start(std::function<void(db::Session&)> prepare = {});
   // Finishes the running batch.
   void Stop();
   // New events are on disk: look now instead of at the next poll.
   void Wake();
 
-  // Applies until nothing is due; returns the number of attempts. For the command line and tests. A deadlock or a lost
-  // connection is tried again a few times, then thrown as db::Error.
+  // Applies what is due, and what becomes due by it; returns the number of attempts. For the command line and tests.
+  // Ends however much others store meanwhile: what comes in after it was called is left to them, and what stays parked
+  // is tried once. A deadlock or a lost connection is tried again a few times, then thrown as db::Error.
   size_t ApplyAllDue();
 
   ApplyStats Stats() const;
 
  private:
-  void Loop(const std::stop_token& stop);
-  size_t ApplyOnce();
-  size_t ApplySelected(db::Session& session, const Selection& selection);
+  struct Round;
+  void Loop(const std::stop_token& stop, std::function<void(db::Session&)> prepare);
+  Round ApplyOnce(std::optional<Instant> due_by);
+  void ApplySelected(db::Session& session, const Selection& selection, Round& round);
+  void FindTheCause(db::Session& session, const Claim& claim, const std::exception& error, Round& round);
+  void Park(db::Session& session, const std::vector<std::string>& event_ids, const std::string& why, Round& round);
   void Count(const BatchResult& result);
+  void Say(LogLevel level, const char* what, const std::exception& error);
 
   db::Pool& pool_;
   const ApplyOptions options_;
@@ -65,16 +80,14 @@ class Applier {
   std::condition_variable_any wake_;
   bool woken_ = false;
   ApplyStats stats_;
+  std::atomic<bool> stopping_{false};
+  std::string said_;  // the last failure that was logged; of the applying thread, as the time
+  std::chrono::steady_clock::time_point said_at_;
   std::jthread thread_;
 };
 
 // A person asks for another attempt of these parked or dead events (all of them when empty). Returns how many.
 int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_ids);
-
-// Called when serve starts. If another plan map (or policy) was in force before, asks for another look at every
-// subscription and at what is parked for an unmapped price, so that tiers follow the new map. The applier works that
-// off in pieces, beside what comes in.
-void AdoptPlanMap(db::Session& session, const std::string& fingerprint);
 
 // Events that are received, parked or dead, by status and reason, and how long the oldest unapplied one has waited.
 struct EventCounts {

@@ -24,8 +24,11 @@ int64_t ReviseEntitlements(db::Transaction& tx, const std::vector<std::string>& 
 
 // The entitlement-sweep job: revises the users whose entitlement time alone may have changed (grace over, Stripe fallen
 // silent, a held tier over, an override expired) and those whose override was given, changed or deleted. What a new
-// plan map or policy changes comes by AdoptPlanMap (applier.h). In several transactions. Returns how many changed.
+// plan map or policy changes comes by AdoptPlanMap (adoption.h). In several transactions; a user who cannot be revised,
+// or whose row somebody else holds, holds nobody else up: the others are revised first, then the first failure is
+// thrown. Throws PlanMapSuperseded when another map than `plan_fingerprint` is in force (empty: any will do). Returns
+// how many changed.
 int64_t SweepEntitlements(db::Session& session, const billing::PlanMap& plans, const billing::EntitlementPolicy& policy,
-                          Instant now);
+                          Instant now, const std::string& plan_fingerprint = {});
 
 }  // namespace billsync::apply

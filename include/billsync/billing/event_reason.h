@@ -35,10 +35,11 @@ std::string_view Code(ParkReason reason);
 // What would release it, for a person.
 std::string_view WayOut(ParkReason reason);
 
-// How long to wait before attempt `attempts` + 1: 1 s doubling to 10 minutes.
-std::chrono::seconds BackOff(int attempts);
+// How long to wait before attempt `attempts` + 1: 1 s doubling to 10 minutes; to an hour for reasons that something
+// releases as soon as they are gone, so that a backlog of strangers' events costs little.
+std::chrono::seconds BackOff(int attempts, ParkReason reason);
 
-// A parked event is given up (`dead`) when it has waited this long.
+// A parked event is given up (`dead`) when it has been parked this long without a break.
 inline constexpr std::chrono::days kParkedAtMost{30};
 
 }  // namespace billsync::billing

@@ -17,12 +17,17 @@ struct PendingMigration {
 
 struct MigrationReport {
   std::vector<PendingMigration> applied;
-  std::vector<std::string> warnings;  // what the server warned of, each with the way out
+  // What the server warned of, and rights that the role billsync_service lacks now; each with the way out.
+  std::vector<std::string> warnings;
 };
 
 // Migrations not yet applied, in order. Throws Bug when an applied one has another checksum than ours (edited after
 // release) or when the database is ahead of this program.
 std::vector<PendingMigration> PendingMigrations(Session& session);
+
+// Why this program cannot work on the database as the role it is connected as, and the command that mends it; empty
+// when it can. Throws as PendingMigrations does.
+std::string WhyUnfit(Session& session);
 
 // Applies what is pending, each in a transaction of its own under an advisory transaction lock, so that any number of
 // callers may start together. `progress` is told the name before each. Throws as PendingMigrations does.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 namespace billsync::stripe {
 
@@ -32,6 +33,9 @@ inline constexpr std::string_view kApiReadType = "billsync.api_read";
 // `object_type` decides only for kApiReadType. invoice.upcoming (a preview without id), thin events and types that
 // Stripe may add later are ignored. Pure.
 EventUse UseOf(std::string_view type, std::string_view object_type);
+
+// The types that UseOf gives a use, in byte order. Pure.
+std::vector<std::string_view> ReadTypes();
 
 // Stripe's name of the kind of object: "subscription", "checkout.session"; empty for kIgnored.
 std::string_view ObjectTypeOf(EventUse use);

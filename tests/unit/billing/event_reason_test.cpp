@@ -37,12 +37,21 @@ TEST(EventReason, HasNoCodeTwiceAndAWayOutOfEveryPark) {
   EXPECT_FALSE(ways.contains(""));
 }
 
-TEST(EventReason, BacksOffFromOneSecondDoublingToTenMinutes) {
+TEST(EventReason, BacksOffFromOneSecondDoublingToTenMinutesOrAnHourWhereSomethingReleasesIt) {
   const struct {
     int attempts;
-    int64_t seconds;
-  } cases[] = {{0, 1}, {1, 1}, {2, 2}, {3, 4}, {9, 256}, {10, 512}, {11, 600}, {12, 600}, {100'000, 600}, {-1, 1}};
-  for (const auto& c : cases) EXPECT_EQ(BackOff(c.attempts).count(), c.seconds) << c.attempts;
+    int64_t seconds, released_seconds;
+  } cases[] = {{0, 1, 1},      {1, 1, 1},       {2, 2, 2},       {3, 4, 4},       {9, 256, 256},
+               {10, 512, 512}, {11, 600, 1024}, {12, 600, 2048}, {13, 600, 3600}, {100'000, 600, 3600},
+               {-1, 1, 1}};
+  for (const auto& c : cases) {
+    for (const auto reason : {ParkReason::kUnmappedPrice, ParkReason::kUnreadableShape, ParkReason::kApplyFailed}) {
+      EXPECT_EQ(BackOff(c.attempts, reason).count(), c.seconds) << c.attempts;
+    }
+    for (const auto reason : {ParkReason::kUnknownCustomer, ParkReason::kMissingExchangeRate}) {
+      EXPECT_EQ(BackOff(c.attempts, reason).count(), c.released_seconds) << c.attempts;
+    }
+  }
 }
 
 }  // namespace
