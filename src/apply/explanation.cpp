@@ -131,7 +131,7 @@ class Explainer {
       event.why = "cannot be read: " + found->what + Waiting(event.event);
     } else if (event.event.status == "ignored") {
       event.standing = Standing::kIgnored;
-      event.why = "ignored: " + IgnoredBecause(event.event.reason.value_or(""));
+      event.why = "ignored: " + IgnoredBecause(event.event);
     } else if (std::ranges::find(facts_.view.ignored, event.event.id) != facts_.view.ignored.end()) {
       event.standing = Standing::kIgnored;
       event.why = "not about this " + std::string(KindName(facts_.use)) + Waiting(event.event);
@@ -154,8 +154,12 @@ class Explainer {
     return text;
   }
 
-  static std::string IgnoredBecause(const std::string& reason) {
+  static std::string IgnoredBecause(const EventSummary& event) {
     using billing::IgnoreReason;
+    const std::string reason = event.reason.value_or("");
+    if (reason == Code(IgnoreReason::kTypeNotUsed) && stripe::UseOf(event.type, "") != stripe::EventUse::kIgnored) {
+      return "the release that stored it did not read its type; serve of this one makes it due";
+    }
     for (const auto one : {IgnoreReason::kTypeNotUsed, IgnoreReason::kThinEvent, IgnoreReason::kOtherMode,
                            IgnoreReason::kNoObjectId, IgnoreReason::kNoCustomer}) {
       if (reason == Code(one)) return Meaning(one);

@@ -71,4 +71,20 @@ std::vector<std::string> ReadEventFile(const std::string& path) {
   return SplitEvents(text.view());
 }
 
+void ForEachEvent(const std::string& path, const std::function<void(std::string)>& visit) {
+  std::ifstream in(path, std::ios::binary);
+  std::string line;
+  while (std::getline(in, line) && Trim(line).empty()) {
+  }
+  const auto first = Trim(line);
+  if (first.starts_with('[') || !IsJson(first)) {
+    for (auto& event : ReadEventFile(path)) visit(std::move(event));
+    return;
+  }
+  do {
+    if (const auto event = Trim(line); !event.empty()) visit(std::string(event));
+  } while (std::getline(in, line));
+  if (in.bad()) throw CliError(kFailed, path + " cannot be read to its end");
+}
+
 }  // namespace billsync::cli

@@ -1,6 +1,7 @@
 // Files of events as people have them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,5 +15,9 @@ std::vector<std::string> SplitEvents(std::string_view text);
 
 // The same of a file. Throws CliError(kUsage) when it cannot be read or is empty.
 std::vector<std::string> ReadEventFile(const std::string& path);
+
+// Visits them one after the other. A file of lines is read line by line, so memory does not grow with it; any other
+// whole. Throws as ReadEventFile does.
+void ForEachEvent(const std::string& path, const std::function<void(std::string)>& visit);
 
 }  // namespace billsync::cli

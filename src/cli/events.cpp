@@ -65,7 +65,11 @@ int Show(const Context& context, const std::string& id) {
 size_t ApplyNow(const app::Config& config) {
   db::Pool pool(app::MakeConnectOptions(config, "events"), 2);
   apply::Applier applier(pool, app::MakeApplyOptions(config), SystemNow);
-  return applier.ApplyAllDue();
+  try {
+    return applier.ApplyAllDue();
+  } catch (const apply::PlanMapSuperseded& e) {
+    throw CliError(kFailed, std::string(e.what()) + ". Nothing is lost: a running serve applies what is due");
+  }
 }
 
 int Report(const Context& context, const std::string& what, int64_t count) {
@@ -84,37 +88,51 @@ int Report(const Context& context, const std::string& what, int64_t count) {
   return waiting > 0 ? kNeedsAttention : kDone;
 }
 
+// Why nothing can be retried, of the first of the events.
+std::string WhyNotRetried(db::Session& session, const std::string& id) {
+  const auto event = apply::FindEvent(session, id);
+  if (!event) return "no event " + id + " is stored";
+  std::string why = "none of these events is parked or dead: " + id + " is " + event->summary.status;
+  if (event->summary.status != "ignored") return why;
+  return why + " (" + event->summary.reason.value_or("") +
+         "). An ignored event changes no row, so there is nothing to try again; one whose type a newer release reads "
+         "is " +
+         "applied by itself when that release's serve has started";
+}
+
 int Retry(const Context& context, const std::vector<std::string>& ids) {
   const auto config = context.Load(app::MissingForDatabase);
   int64_t count = 0;
   {
     auto session = context.Connect("events");
     count = apply::RetryEvents(session, ids);
+    if (count == 0 && !ids.empty()) throw CliError(kFailed, WhyNotRetried(session, ids.front()));
   }
-  if (count == 0 && !ids.empty()) throw CliError(kFailed, "none of these events is parked or dead");
   ApplyNow(config);
   return Report(context, "retried", count);
 }
 
-// The events of a file, all of them readable.
-std::vector<std::string> ReadEvents(const std::string& path) {
-  auto events = ReadEventFile(path);
-  for (size_t i = 0; i < events.size(); ++i) {
-    const auto envelope = stripe::ReadEnvelope(events[i]);
-    if (envelope) continue;
-    throw CliError(kUsage, path + ": event " + std::to_string(i + 1) + " is not a Stripe event (" +
-                               std::string(Code(envelope.error())) +
-                               "); a file holds one event, an array of events, or one a line");
+// Counts the events of the files. Throws CliError when one of them cannot be read, before anything is stored.
+int64_t CheckFiles(const std::vector<std::string>& files) {
+  int64_t total = 0;
+  for (const auto& path : files) {
+    int64_t number = 0;
+    ForEachEvent(path, [&](const std::string& event) {
+      ++number;
+      const auto envelope = stripe::ReadEnvelope(event);
+      if (envelope) return;
+      throw CliError(kUsage, path + ": event " + std::to_string(number) + " is not a Stripe event (" +
+                                 std::string(Code(envelope.error())) +
+                                 "); a file holds one event, an array of events, or one a line");
+    });
+    total += number;
   }
-  return events;
+  return total;
 }
 
 int Replay(const Context& context, const std::vector<std::string>& files) {
   const auto config = context.Load(app::MissingForDatabase);
-  std::vector<std::string> events;
-  for (const auto& file : files) {
-    for (auto& event : ReadEvents(file)) events.push_back(std::move(event));
-  }
+  const int64_t total = CheckFiles(files);
   const auto livemode =
       config.livemode == app::Livemode::kAny ? std::nullopt : std::optional(config.livemode == app::Livemode::kLive);
   webhook::Inbox inbox(app::MakeConnectOptions(config, "replay"), {.writers = 1, .patience = std::chrono::seconds(60)},
@@ -129,17 +147,18 @@ int Replay(const Context& context, const std::vector<std::string>& files) {
       throw CliError(kFailed,
                      "the database did not take every event; run the same command again, nothing is stored twice");
     }
-    progress.Update(++stored, static_cast<int64_t>(events.size()));
+    progress.Update(++stored, total);
   };
-  for (std::string& event : events) {
+  const auto submit = [&](std::string event) {
     if (outcomes.size() >= 1000) settle_oldest();
-    auto envelope = *stripe::ReadEnvelope(event);
+    auto envelope = stripe::ReadEnvelope(event).value();
     const auto ignored = webhook::IgnoreReasonOf(envelope, livemode);
     auto promise = std::make_shared<std::promise<webhook::StoreOutcome>>();
     outcomes.push_back(promise->get_future());
     inbox.Submit({std::move(envelope), std::move(event), ignored},
                  [promise](webhook::StoreOutcome outcome) { promise->set_value(outcome); });
-  }
+  };
+  for (const auto& file : files) ForEachEvent(file, submit);
   while (!outcomes.empty()) settle_oldest();
   ApplyNow(config);
   return Report(context, "replayed", stored);

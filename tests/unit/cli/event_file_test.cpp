@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 namespace billsync::cli {
 namespace {
 
@@ -43,6 +46,17 @@ TEST(EventFile, StaysWholeWhenItIsNothingOfThis) {
 TEST(EventFile, KeepsEmptyElementsOfAnArray) {
   EXPECT_EQ(SplitEvents("[{},,{}]"), (Events{"{}", "", "{}"}));
   EXPECT_EQ(SplitEvents("[{},]"), (Events{"{}", ""}));
+}
+
+TEST(EventFile, IsReadLineByLineOrWholeToTheSameEvents) {
+  const std::string path = ::testing::TempDir() + "event_file_test";
+  for (const char* text : {"{\"a\":1}\n\n {\"b\":2} \n", "\n{\"a\":1}\n{\"b\":2}", "[{\"a\":1},{\"b\":2}]"}) {
+    std::ofstream(path) << text;
+    Events events;
+    ForEachEvent(path, [&](std::string event) { events.push_back(std::move(event)); });
+    EXPECT_EQ(events, (Events{"{\"a\":1}", "{\"b\":2}"})) << text;
+  }
+  std::filesystem::remove(path);
 }
 
 }  // namespace
