@@ -52,6 +52,14 @@ std::vector<std::string_view> Lines(std::string_view text) {
   return lines;
 }
 
+// The next line that is not blank, without blanks around it; none at the end.
+std::optional<std::string> NextLine(std::istream& in) {
+  for (std::string line; std::getline(in, line);) {
+    if (const auto text = Trim(line); !text.empty()) return std::string(text);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::string> SplitEvents(std::string_view text) {
@@ -73,17 +81,15 @@ std::vector<std::string> ReadEventFile(const std::string& path) {
 
 void ForEachEvent(const std::string& path, const std::function<void(std::string)>& visit) {
   std::ifstream in(path, std::ios::binary);
-  std::string line;
-  while (std::getline(in, line) && Trim(line).empty()) {
-  }
-  const auto first = Trim(line);
-  if (first.starts_with('[') || !IsJson(first)) {
+  const auto first = NextLine(in);
+  // The first line alone is an event, and more follows; a file of one event is that event, blanks and all.
+  auto next = first && !first->starts_with('[') && IsJson(*first) ? NextLine(in) : std::nullopt;
+  if (!next) {
     for (auto& event : ReadEventFile(path)) visit(std::move(event));
     return;
   }
-  do {
-    if (const auto event = Trim(line); !event.empty()) visit(std::string(event));
-  } while (std::getline(in, line));
+  visit(*first);
+  for (; next; next = NextLine(in)) visit(*next);
   if (in.bad()) throw CliError(kFailed, path + " cannot be read to its end");
 }
 

@@ -56,6 +56,9 @@ TEST(EventFile, IsReadLineByLineOrWholeToTheSameEvents) {
     ForEachEvent(path, [&](std::string event) { events.push_back(std::move(event)); });
     EXPECT_EQ(events, (Events{"{\"a\":1}", "{\"b\":2}"})) << text;
   }
+  const std::string one = " \n{\"a\": 1}\n";
+  std::ofstream(path) << one;
+  ForEachEvent(path, [&](const std::string& event) { EXPECT_EQ(event, one); });
   std::filesystem::remove(path);
 }
 
