@@ -107,6 +107,8 @@ Race::Step Platform(std::vector<std::string> users, uint64_t seed) {
 }
 
 void ExpectTheTruthSoon(Stage& stage, const std::string& rows, const std::string& fates, const std::string& what) {
+  // The racing appliers apply batches and nothing else: requests to look again are still there.
+  stage.ApplyAll(50);
   // What was claimed at the very moment it was released looks again after its first back-off.
   for (const auto give_up = std::chrono::steady_clock::now() + 10s;
        stage.Fates() != fates && std::chrono::steady_clock::now() < give_up;) {
