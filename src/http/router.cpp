@@ -96,6 +96,16 @@ void Router::Add(std::string_view method, std::string_view pattern, Handler hand
   routes_.push_back(std::move(route));
 }
 
+std::vector<std::pair<std::string, std::string>> Router::List() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const Route& route : routes_) {
+    std::string pattern;
+    for (const auto& segment : route.segments) pattern += "/" + segment;
+    all.emplace_back(route.method, std::move(pattern));
+  }
+  return all;
+}
+
 Router::Found Router::Find(std::string_view method, std::string_view path) const {
   const auto segments = SplitSegments(path);
   const Route* best = nullptr;

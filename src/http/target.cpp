@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ascii.h"
+#include "billsync/http/request.h"
 
 namespace billsync::http {
 namespace {
@@ -111,6 +112,22 @@ std::optional<std::string> CheckTarget(std::string_view target) {
     if (c == '&') in_value = false;
   }
   return checked;
+}
+
+std::optional<NameValues> ParseForm(std::string_view body) {
+  std::string blanks(body);
+  std::ranges::replace(blanks, '+', ' ');
+  NameValues fields;
+  for (std::string_view rest = blanks; !rest.empty();) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+    if (pair.empty()) continue;
+    const size_t equals = std::min(pair.find('='), pair.size());
+    const std::string_view raw_value = equals == pair.size() ? "" : pair.substr(equals + 1);
+    if (!IsGoodQuery(pair.substr(0, equals)) || !IsGoodQuery(raw_value)) return std::nullopt;
+    fields.emplace_back(*Decode(pair.substr(0, equals)), *Decode(raw_value));
+  }
+  return fields;
 }
 
 }  // namespace billsync::http

@@ -27,6 +27,8 @@ class Worker {
     request->remote_addr = std::move(job.remote_addr);
 
     auto found = router_.Find(request->method, request->path);
+    // A method that a path has not is the front's to refuse; a path that is not there may be somebody's to explain.
+    if (found.handler == nullptr && found.allow.empty()) found.handler = router_.fallback();
     if (found.handler == nullptr) return SendNoRoute(std::move(responder), found.allow);
     request->path_params = std::move(found.path_params);
     const std::string path = request->path;

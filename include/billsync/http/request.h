@@ -33,4 +33,8 @@ struct Request {
   const std::string& GetPathParam(std::string_view name) const;
 };
 
+// The fields of an application/x-www-form-urlencoded body, in order, decoded as a query is; none when an escape is
+// broken, or a field is not UTF-8 or holds NUL.
+std::optional<NameValues> ParseForm(std::string_view body);
+
 }  // namespace billsync::http

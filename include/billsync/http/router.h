@@ -53,6 +53,15 @@ class Router {
   // Throws std::logic_error when the pattern is malformed or the same method and shape were added before.
   void Add(std::string_view method, std::string_view pattern, Handler handler);
 
+  // Answers paths that do not exist. Without one the server answers 404 as problem+json.
+  void SetFallback(Handler handler) { fallback_ = std::move(handler); }
+
+  // Method and pattern of every route, in the order they were added.
+  std::vector<std::pair<std::string, std::string>> List() const;
+
+  // The fallback; null when there is none.
+  const Handler* fallback() const { return fallback_ ? &fallback_ : nullptr; }
+
   // Looks up a decoded path.
   Found Find(std::string_view method, std::string_view path) const;
 
@@ -63,6 +72,7 @@ class Router {
     Handler handler;
   };
   std::vector<Route> routes_;
+  Handler fallback_;
 };
 
 }  // namespace billsync::http
