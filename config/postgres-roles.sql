@@ -27,7 +27,7 @@ END;
 $$;
 
 COMMENT ON ROLE billsync_service IS 'billsync: reads runs, keeps the billing tables, sets the plan and quota of users';
-COMMENT ON ROLE billsync_finance IS 'Reads the billing tables and reports, changes nothing';
+COMMENT ON ROLE billsync_finance IS 'Reads the billing tables and reports, changes nothing; its exports are recorded';
 
 GRANT USAGE ON SCHEMA public TO billsync_service, billsync_finance;
 
@@ -90,7 +90,7 @@ DO $$ BEGIN PERFORM billing_revoke_outsiders(); END; $$;
 DO $$
 DECLARE
     -- Written once and never again.
-    ledgers constant text[] := ARRAY['billing_quota_resets', 'billing_plan_changes'];
+    ledgers constant text[] := ARRAY['billing_quota_resets', 'billing_plan_changes', 'billing_audit'];
     relation record;
 BEGIN
     FOR relation IN
@@ -129,6 +129,9 @@ BEGIN
     END LOOP;
 END;
 $$;
+
+-- An export leaves its row in the record, whoever makes it.
+GRANT INSERT ON billing_audit TO billsync_finance;
 
 -- -------------------------------------------------------------------------------------------------------------------
 -- Functions

@@ -52,8 +52,9 @@ std::string EventSummary::Json() const {
 std::vector<EventSummary> ListEvents(db::Session& session, const EventFilter& filter) {
   db::Transaction tx(session, {.read_only = true});
   std::vector<EventSummary> events;
-  for (const db::Row row : tx.Exec(sql::kListEvents, db::Params::Of(filter.status, filter.reason, filter.object_id,
-                                                                    filter.customer, filter.limit))) {
+  for (const db::Row row : tx.Exec(
+           sql::kListEvents, db::Params::Of(filter.status, filter.reason, filter.object_id, filter.customer,
+                                            filter.limit, filter.type, filter.after_received_at, filter.after_id))) {
     events.push_back(ReadSummary(row));
   }
   tx.Commit();

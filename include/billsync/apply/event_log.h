@@ -28,9 +28,13 @@ struct EventSummary {
 struct EventFilter {
   std::optional<std::string> status, reason, object_id, customer;
   int64_t limit = 50;
+  std::optional<std::string> type{};
+  // Only those behind this one in the order below: the last of the page before.
+  std::optional<Instant> after_received_at{};
+  std::string after_id{};
 };
 
-// Newest first.
+// By received_at, newest first, then by id.
 std::vector<EventSummary> ListEvents(db::Session& session, const EventFilter& filter);
 
 struct StoredEventDetail {
