@@ -13,8 +13,8 @@ SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 PACKAGES := g++ cmake ninja-build ccache pkg-config \
   libcpp-httplib-dev libpqxx-dev rapidjson-dev libssl-dev libhowardhinnant-date-dev \
   libcli11-dev libtomlplusplus-dev libspdlog-dev prometheus-cpp-dev libexpected-dev \
-  libxlsxwriter-dev zlib1g-dev \
-  libgtest-dev libgmock-dev librapidcheck-dev openssl curl python3
+  libxlsxwriter-dev zlib1g-dev libjs-chart.js \
+  libgtest-dev libgmock-dev librapidcheck-dev openssl curl python3 chromium chromium-driver
 
 .PHONY: help
 help: ## print this list
@@ -72,14 +72,15 @@ clean-run: ## forget the demo's database and secrets
 test: build-tests ## build and run every test; starts the PostgreSQL it needs
 	@ctest --test-dir $(BUILD) --output-on-failure
 
-.PHONY: test-unit test-property test-fuzz test-http test-postgres test-e2e
+.PHONY: test-unit test-property test-fuzz test-http test-postgres test-e2e test-browser
 test-unit: build-tests ## pure decisions
 test-property: build-tests ## generated event sets: any order, any duplication
 test-fuzz: build-tests ## the fuzz targets on their corpus
 test-http: build-tests ## the HTTP front, trap by trap
 test-postgres: build-tests ## SQL, migrations, applying, usage on a real PostgreSQL
 test-e2e: build-tests ## the real program: signed HTTP in, rows out
-test-unit test-property test-fuzz test-http test-postgres test-e2e:
+test-browser: build-tests ## the console in a headless Chromium; screenshots in build/screenshots
+test-unit test-property test-fuzz test-http test-postgres test-e2e test-browser:
 	@ctest --test-dir $(BUILD) --output-on-failure -L '^$(@:test-%=%)$$'
 
 .PHONY: asan tsan

@@ -1,42 +1,68 @@
 #include "billsync/admin/api.h"
 
-#include <algorithm>
+#include <openssl/sha.h>
+
 #include <array>
+#include <map>
 #include <memory>
 
+#include "api_route.h"
+#include "billsync/admin/compress.h"
 #include "billsync/admin/report_routes.h"
-#include "billsync/apply/applier.h"
-#include "billsync/apply/event_log.h"
-#include "billsync/apply/explain.h"
 #include "billsync/base/json_writer.h"
 #include "billsync/base/log.h"
-#include "billsync/base/parse.h"
-#include "billsync/usage/quota_reset.h"
+#include "billsync/base/version.h"
 
 namespace billsync::admin {
 namespace {
 
-constexpr std::string_view kIndex =
-    "billsync\n\n"
-    "GET  /metrics                        Prometheus metrics\n"
-    "GET  /api/v1/events                  stored events; ?status= &reason= &object_id= &customer= &limit=\n"
-    "GET  /api/v1/events/{id}             one event with its payload (ops)\n"
-    "POST /api/v1/events/{id}/retry       apply a parked or dead event again (ops)\n"
-    "GET  /api/v1/objects/{id}/explain    why an object's row is what it is; ?limit=\n"
-    "GET  /api/v1/jobs                    scheduled jobs\n"
-    "POST /api/v1/jobs/{name}/run         make a job due now (ops)\n"
-    "GET  /api/v1/users/{id}/entitlement  allow, warn or deny: quota, used and reserved runs\n";
+constexpr const char* kOpenApiPath = "/api/v1/openapi.json";
 
-http::Response Json(std::string body, int status = 200) {
-  return {.status = status, .content_type = "application/json", .body = std::move(body)};
+http::Response ShowOpenApi(const ApiCall&) {
+  static const std::string document = OpenApiJson();
+  return JsonAnswer(document);
 }
 
-// Runs `answer` and turns a database failure into a 503 or 500 without its internals.
-template <typename F>
-void Respond(http::Responder& responder, F answer) {
+std::vector<ApiRoute> AllRoutes() {
+  std::vector<ApiRoute> all;
+  for (auto routes : {EventRoutes(), BillingRoutes(), OperationRoutes()}) {
+    for (auto& route : routes) all.push_back(std::move(route));
+  }
+  ApiRoute self;
+  self.method = "GET";
+  self.path = kOpenApiPath;
+  self.summary = "This document";
+  self.answer_schema = R"({"type":"object"})";
+  self.handler = ShowOpenApi;
+  all.push_back(std::move(self));
+  return all;
+}
+
+// A strong tag of the bytes before compression; 304 when the client has them.
+void AddTag(const http::Request& request, http::Response& response) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(response.body.data()), response.body.size(), digest.data());
+  std::string tag = "\"";
+  for (size_t i = 0; i < 12; ++i) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    tag += kDigits[digest[i] >> 4U];
+    tag += kDigits[digest[i] & 15U];
+  }
+  tag += "\"";
+  response.headers.emplace_back("ETag", tag);
+  response.headers.emplace_back("Cache-Control", "private, no-cache");
+  const auto known = request.FindHeader("If-None-Match");
+  if (known && known->find(tag) != std::string_view::npos) {
+    response.status = 304;
+    response.body.clear();
+  }
+}
+
+// Runs the route and turns a database failure into a 503 or 500 without its internals.
+http::Response Answer(const ApiRoute& route, const ApiCall& call) {
   http::Response response;
   try {
-    response = answer();
+    response = route.handler(call);
   } catch (const db::Bug& e) {
     Log(LogLevel::kError, "an admin request failed", {{"error", e.what()}});
     response = http::Problem(http::ProblemCode::kInternal);
@@ -45,133 +71,106 @@ void Respond(http::Responder& responder, F answer) {
     response = http::Problem(503, "database_unavailable", "The database cannot be reached; try again.");
     response.headers.emplace_back("Retry-After", "1");
   }
-  responder.Send(std::move(response));
+  if (route.method == "GET" && response.status == 200) AddTag(call.request, response);
+  CompressFor(call.request, response);
+  return response;
 }
 
-std::optional<std::string> QueryText(const http::Request& request, std::string_view name) {
-  const auto value = request.FindQuery(name);
-  if (!value || value->empty()) return std::nullopt;
-  return std::string(*value);
+std::string ParameterJson(const ApiParam& param) {
+  JsonObject json;
+  json.Add("name", param.name).Add("in", param.in_path ? "path" : "query").Add("required", param.in_path);
+  return json.Add("description", param.about).AddRaw("schema", param.schema).Text();
 }
 
-// Reads ?limit= into `limit`, or says what is wrong with it.
-std::optional<http::Response> ReadLimit(const http::Request& request, int64_t& limit) {
-  const auto text = QueryText(request, "limit");
-  if (!text) return std::nullopt;
-  const auto number = ParseInt<int64_t>(*text);
-  if (!number || *number < 1 || *number > 1000) {
-    return http::Problem(400, "bad_limit", "limit must be a whole number from 1 to 1000.");
-  }
-  limit = *number;
-  return std::nullopt;
+std::string ProblemAnswer(std::string_view description) {
+  return JsonObject()
+      .Add("description", description)
+      .AddRaw("content", R"({"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}})")
+      .Text();
 }
 
-http::Response ListEvents(const AdminParts& parts, const http::Request& request) {
-  apply::EventFilter filter{.status = QueryText(request, "status"),
-                            .reason = QueryText(request, "reason"),
-                            .object_id = QueryText(request, "object_id"),
-                            .customer = QueryText(request, "customer")};
-  constexpr std::array<std::string_view, 5> kStatuses = {"received", "applied", "ignored", "parked", "dead"};
-  if (filter.status && std::ranges::find(kStatuses, *filter.status) == kStatuses.end()) {
-    return http::Problem(400, "bad_status", "status must be received, applied, ignored, parked or dead.");
-  }
-  if (const auto fault = ReadLimit(request, filter.limit)) return *fault;
-  auto session = parts.pool->Acquire();
-  JsonArray events;
-  for (const auto& event : apply::ListEvents(*session, filter)) events.AddRaw(event.Json());
-  return Json(JsonObject().AddRaw("events", events.Text()).Text());
+std::string OperationJson(const ApiRoute& route) {
+  JsonArray params;
+  for (const auto& param : route.params) params.AddRaw(ParameterJson(param));
+  const auto content =
+      JsonObject().AddRaw(route.content, JsonObject().AddRaw("schema", route.answer_schema).Text()).Text();
+  std::map<int, std::string> answers = {
+      {route.status, JsonObject().Add("description", route.summary).AddRaw("content", content).Text()}};
+  for (const int status : {401, 403, 500, 503}) answers[status] = ProblemAnswer(http::ReasonPhrase(status));
+  for (const int status : route.problems) answers[status] = ProblemAnswer(http::ReasonPhrase(status));
+  JsonObject responses;
+  for (const auto& [status, answer] : answers) responses.AddRaw(std::to_string(status), answer);
+  JsonObject json;
+  json.Add("summary", route.summary + (route.role == Role::kOps ? " (ops)" : ""));
+  return json.AddRaw("parameters", params.Text()).AddRaw("responses", responses.Text()).Text();
 }
 
-http::Response ShowEvent(const AdminParts& parts, const http::Request& request) {
-  auto session = parts.pool->Acquire();
-  const auto event = apply::FindEvent(*session, request.GetPathParam("id"));
-  if (!event) return http::Problem(404, "event_not_found", "No event with this id is stored.");
-  return Json(JsonObject().AddRaw("event", event->summary.Json()).Add("payload", event->payload).Text());
-}
-
-http::Response ExplainObject(const AdminParts& parts, const http::Request& request) {
-  int64_t limit = 50;
-  if (const auto fault = ReadLimit(request, limit)) return *fault;
-  auto session = parts.pool->Acquire();
-  const auto found = apply::ExplainObject(*session, request.GetPathParam("id"), limit);
-  if (!found) return http::Problem(404, "object_not_found", "No event about this object is stored, and it has no row.");
-  return Json(found->Json());
-}
-
-http::Response RetryEvent(const AdminParts& parts, const http::Request& request) {
-  auto session = parts.pool->Acquire();
-  const std::string& id = request.GetPathParam("id");
-  if (apply::RetryEvents(*session, {id}) == 0) {
-    return http::Problem(409, "event_not_parked", "No parked or dead event has this id.");
-  }
-  parts.wake_applier();
-  Log(LogLevel::kInfo, "an event is retried by hand", {{"event", id}, {"from", request.remote_addr}});
-  return Json(JsonObject().Add("id", id).Add("retried", true).Text(), 202);
-}
-
-std::optional<std::string> OptTime(const std::optional<Instant>& at) {
-  return at ? std::optional(FormatInstant(*at)) : std::nullopt;
-}
-
-http::Response ListJobs(const AdminParts& parts, const http::Request&) {
-  auto session = parts.pool->Acquire();
-  JsonArray list;
-  for (const auto& state : jobs::ListJobs(*session)) {
-    JsonObject job;
-    job.Add("job", state.job).Add("next_due_at", FormatInstant(state.next_due_at));
-    job.Add("lease_owner", state.lease_owner).Add("last_started_at", OptTime(state.last_started_at));
-    job.Add("last_finished_at", OptTime(state.last_finished_at)).Add("last_ok_at", OptTime(state.last_ok_at));
-    job.Add("last_rows", state.last_rows).Add("last_error", state.last_error);
-    list.AddRaw(job.Text());
-  }
-  return Json(JsonObject().AddRaw("jobs", list.Text()).Text());
-}
-
-// Only makes the job due: the scheduler runs it, so that a long job never holds a worker of this listener.
-http::Response RunJob(const AdminParts& parts, const http::Request& request) {
-  const std::string& name = request.GetPathParam("name");
-  auto session = parts.pool->Acquire();
-  if (!jobs::RequestRun(*session, name)) return http::Problem(404, "job_not_found", "No job has this name.");
-  Log(LogLevel::kInfo, "a job is run by hand", {{"job", name}, {"from", request.remote_addr}});
-  return Json(JsonObject().Add("job", name).Add("due", true).Text(), 202);
-}
-
-http::Response ShowEntitlement(const AdminParts& parts, const http::Request& request) {
-  const std::string& id = request.GetPathParam("id");
-  if (!IsUuid(id)) return http::Problem(400, "bad_user_id", "A user is named by the id in users.id, a UUID.");
-  auto session = parts.pool->Acquire();
-  const auto found = usage::FindEntitlement(*session, id, parts.metrics.clock());
-  if (!found) return http::Problem(404, "user_not_found", "No user has this id, or the account is deleted.");
-  JsonObject user;
-  user.Add("user_id", found->user_id).Add("decision", usage::Name(found->Decide())).Add("plan_tier", found->plan_tier);
-  user.Add("monthly_runs_quota", found->quota).Add("monthly_runs_used", found->used).Add("reserved", found->reserved);
-  return Json(user.Add("quota_reset_date", found->reset_date).Text());
+// A report: a page of it as any other answer, a file with a row in the record before its first byte.
+void AddReport(http::Router& router, const std::shared_ptr<const AdminParts>& parts, const ReportRoute& report) {
+  router.Add(
+      "GET", report.path,
+      parts->guard->RequireIdentity(Role::kFinance, [parts, report](const Identity& identity, http::Request&& request,
+                                                                    http::Responder responder) {
+        if (request.method == "GET" && request.FindQuery("format")) {
+          std::string what = report.path.substr(report.path.rfind('/') + 1);
+          for (const char* name : {"period", "format"}) what += " " + QueryText(request, name).value_or("");
+          try {
+            parts->actions->Record({identity, request.remote_addr}, "export", what, AuditOutcome::kDone, "asked for");
+          } catch (const db::Error& e) {
+            Log(LogLevel::kError, "an export could not be recorded", {{"error", e.what()}});
+            responder.Send(http::Problem(503, "database_unavailable", "The database cannot be reached; try again."));
+            return;
+          }
+        }
+        report.handler(std::move(request), std::move(responder));
+      }));
 }
 
 }  // namespace
 
-void AddRoutes(http::Router& router, AdminParts given) {
-  const auto parts = std::make_shared<const AdminParts>(std::move(given));
-  const auto add = [&](const char* method, const char* path, Role role, auto function) {
-    router.Add(method, path,
-               parts->guard->Require(role, [parts, function](http::Request&& request, http::Responder responder) {
-                 Respond(responder, [&] { return function(*parts, request); });
-               }));
-  };
-  add("GET", "/", Role::kFinance, [](const AdminParts&, const http::Request&) {
-    return http::Response{.content_type = "text/plain; charset=utf-8", .body = std::string(kIndex)};
-  });
-  add("GET", "/metrics", Role::kFinance, [](const AdminParts& p, const http::Request&) {
-    return http::Response{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = MetricsPage(p.metrics)};
-  });
-  add("GET", "/api/v1/events", Role::kFinance, ListEvents);
-  add("GET", "/api/v1/events/{id}", Role::kOps, ShowEvent);  // a payload holds addresses and more
-  add("GET", "/api/v1/objects/{id}/explain", Role::kFinance, ExplainObject);
-  add("POST", "/api/v1/events/{id}/retry", Role::kOps, RetryEvent);
-  add("GET", "/api/v1/jobs", Role::kFinance, ListJobs);
-  add("POST", "/api/v1/jobs/{name}/run", Role::kOps, RunJob);
-  add("GET", "/api/v1/users/{id}/entitlement", Role::kFinance, ShowEntitlement);
-  AddReportRoutes(router, *parts->guard, *parts->pool, parts->metrics.clock);
+void AddRoutes(http::Router& router, const AdminParts& given) {
+  const auto parts = std::make_shared<const AdminParts>(given);
+  for (auto& one : AllRoutes()) {
+    const auto route = std::make_shared<const ApiRoute>(std::move(one));
+    router.Add(
+        route->method, route->path,
+        parts->guard->RequireIdentity(
+            route->role, [parts, route](const Identity& identity, http::Request&& request, http::Responder responder) {
+              responder.Send(Answer(*route, ApiCall{*parts, identity, request}));
+            }));
+  }
+  for (const auto& report : ReportRoutes(*parts->pool, parts->metrics.clock)) AddReport(router, parts, report);
+}
+
+std::string OpenApiJson() {
+  std::vector<std::string> order;
+  std::map<std::string, JsonObject> paths;
+  auto documented = AllRoutes();
+  for (auto& report : ReportDocs()) documented.push_back(std::move(report));
+  for (const auto& route : documented) {
+    if (!paths.contains(route.path)) order.push_back(route.path);
+    paths[route.path].AddRaw(route.method == "GET" ? "get" : "post", OperationJson(route));
+  }
+  JsonObject all;
+  for (const auto& path : order) all.AddRaw(path, paths[path].Text());
+  JsonObject document;
+  document.Add("openapi", "3.1.0");
+  document.AddRaw("info",
+                  JsonObject()
+                      .Add("title", "billsync")
+                      .Add("version", ProgramVersion())
+                      .Add("description",
+                           "What billsync keeps of Stripe, usage and quotas. Amounts and counts that may exceed "
+                           "53 bits are texts. Lists page by key: pass `next` as ?after=.")
+                      .Text());
+  document.AddRaw("security", R"([{"token":[]},{"session":[]}])").AddRaw("paths", all.Text());
+  document.AddRaw("components",
+                  R"({"securitySchemes":{"token":{"type":"http","scheme":"bearer"},)"
+                  R"("session":{"type":"apiKey","in":"cookie","name":"billsync_session"}},)"
+                  R"("schemas":{"Problem":{"type":"object","required":["type","title","status","code","detail"],)"
+                  R"("properties":{"type":{"type":"string"},"title":{"type":"string"},"status":{"type":"integer"},)"
+                  R"("code":{"type":"string"},"detail":{"type":"string"}}}}})");
+  return document.Text();
 }
 
 }  // namespace billsync::admin

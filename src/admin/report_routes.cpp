@@ -224,10 +224,4 @@ std::vector<ReportRoute> ReportRoutes(db::Pool& pool, const Clock& clock) {
   return routes;
 }
 
-void AddReportRoutes(http::Router& router, const TokenGuard& guard, db::Pool& pool, const Clock& clock) {
-  for (auto& [path, handler] : ReportRoutes(pool, clock)) {
-    router.Add("GET", path, guard.Require(Role::kFinance, std::move(handler)));
-  }
-}
-
 }  // namespace billsync::admin

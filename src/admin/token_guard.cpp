@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "billsync/base/parse.h"
+
 namespace billsync::admin {
 namespace {
 
@@ -17,35 +19,131 @@ Digest DigestOf(std::string_view text) {
   return digest;
 }
 
-}  // namespace
+bool EqualInConstantTime(std::string_view a, std::string_view b) {
+  const Digest x = DigestOf(a), y = DigestOf(b);
+  return CRYPTO_memcmp(x.data(), y.data(), x.size()) == 0;
+}
 
-std::optional<Role> TokenGuard::RoleOf(std::optional<std::string_view> authorization) const {
+std::optional<std::string_view> BearerOf(std::optional<std::string_view> authorization) {
   constexpr std::string_view kScheme = "Bearer ";
   if (!authorization || !authorization->starts_with(kScheme)) return std::nullopt;
-  const Digest given = DigestOf(authorization->substr(kScheme.size()));
-  std::optional<Role> role;
-  for (const Token& token : tokens_) {
-    const Digest known = DigestOf(token.secret.Reveal());
-    if (CRYPTO_memcmp(given.data(), known.data(), known.size()) == 0 && (!role || token.role > *role)) {
-      role = token.role;
+  return authorization->substr(kScheme.size());
+}
+
+bool ChangesNothing(const http::Request& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
+http::Response Unknown() {
+  auto response = http::Problem(401, "token_required", "Send Authorization: Bearer TOKEN with a configured token.");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+}  // namespace
+
+TokenGuard::TokenGuard(std::vector<Token> tokens, Clock clock) : tokens_(std::move(tokens)), clock_(std::move(clock)) {
+  for (const Token& token : tokens_) keys_.emplace_back(token);
+}
+
+const SessionKey* TokenGuard::KeyOf(std::string_view token) const {
+  const SessionKey* found = nullptr;
+  for (size_t i = 0; i < tokens_.size(); ++i) {
+    const bool same = EqualInConstantTime(token, tokens_[i].secret.Reveal());
+    if (same && (found == nullptr || keys_[i].role() > found->role())) found = &keys_[i];
+  }
+  return found;
+}
+
+std::optional<Identity> TokenGuard::IdentifyToken(std::string_view token) const {
+  const SessionKey* key = KeyOf(token);
+  return key == nullptr ? std::nullopt : std::optional(key->Bearer());
+}
+
+std::optional<Role> TokenGuard::RoleOf(std::optional<std::string_view> authorization) const {
+  const auto token = BearerOf(authorization);
+  const auto identity = token ? IdentifyToken(*token) : std::nullopt;
+  return identity ? std::optional(identity->role) : std::nullopt;
+}
+
+std::optional<Identity> TokenGuard::Identify(const http::Request& request) const {
+  if (const auto authorization = request.FindHeader("Authorization")) {
+    const auto token = BearerOf(authorization);
+    return token ? IdentifyToken(*token) : std::nullopt;
+  }
+  const auto session = FindCookie(request, kSessionCookie);
+  if (!session) return std::nullopt;
+  const Instant now = clock_();
+  for (const SessionKey& key : keys_) {
+    if (session->starts_with(key.fingerprint() + ".")) {
+      if (auto identity = key.Check(*session, now)) return identity;
     }
   }
-  return role;
+  return std::nullopt;
+}
+
+std::optional<std::string> TokenGuard::OpenSession(std::string_view token) const {
+  const SessionKey* key = KeyOf(token);
+  return key == nullptr ? std::nullopt : std::optional(key->Sign(clock_() + kSessionLife));
 }
 
 http::Handler TokenGuard::Require(Role role, http::Handler handler) const {
+  return RequireIdentity(
+      role, [handler = std::move(handler)](const Identity&, http::Request&& request, http::Responder responder) {
+        handler(std::move(request), std::move(responder));
+      });
+}
+
+http::Handler TokenGuard::RequireIdentity(Role role, IdentifiedHandler handler) const {
   return [this, role, handler = std::move(handler)](http::Request&& request, http::Responder responder) {
-    const auto given = RoleOf(request.FindHeader("Authorization"));
-    if (!given) {
-      auto response = http::Problem(401, "token_required", "Send Authorization: Bearer TOKEN with a configured token.");
-      response.headers.emplace_back("WWW-Authenticate", "Bearer");
-      responder.Send(std::move(response));
-    } else if (*given < role) {
-      responder.Send(http::Problem(403, "role_insufficient", "This needs a token of the role ops."));
-    } else {
-      handler(std::move(request), std::move(responder));
+    const auto identity = Identify(request);
+    if (!identity) return responder.Send(Unknown());
+    if (identity->role < role) {
+      return responder.Send(http::Problem(403, "role_insufficient", "This needs a token of the role ops."));
     }
+    if (const auto forged = ForgedBecause(*identity, request); !forged.empty()) {
+      return responder.Send(http::Problem(403, "forged", forged));
+    }
+    handler(*identity, std::move(request), std::move(responder));
   };
+}
+
+std::string_view ForgedBecause(const Identity& identity, const http::Request& request) {
+  if (!identity.by_cookie || ChangesNothing(request)) return {};
+  if (!IsSameSite(request)) return "The request comes from another site.";
+  std::string given(request.FindHeader("X-CSRF-Token").value_or(""));
+  if (given.empty()) {
+    const auto form = http::ParseForm(request.body);
+    if (form) {
+      for (const auto& [name, value] : *form) {
+        if (name == "csrf") given = value;
+      }
+    }
+  }
+  if (!EqualInConstantTime(given, identity.csrf)) return "The form is not of this session; load the page again.";
+  return {};
+}
+
+bool IsSameSite(const http::Request& request) {
+  const auto origin = request.FindHeader("Origin");
+  if (!origin) {
+    const auto site = request.FindHeader("Sec-Fetch-Site");
+    return !site || *site == "same-origin" || *site == "none";
+  }
+  const size_t scheme = origin->find("://");
+  return scheme != std::string_view::npos && origin->substr(scheme + 3) == request.FindHeader("Host").value_or("");
+}
+
+std::optional<std::string_view> FindCookie(const http::Request& request, std::string_view name) {
+  for (std::string_view line : request.AllHeaders("Cookie")) {
+    while (!line.empty()) {
+      const std::string_view pair = Trim(line.substr(0, line.find(';')));
+      line.remove_prefix(std::min(line.find(';'), line.size() - 1) + 1);
+      const size_t equals = pair.find('=');
+      if (equals != std::string_view::npos && pair.substr(0, equals) == name) return pair.substr(equals + 1);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace billsync::admin

@@ -6,7 +6,9 @@
 #include "billsync/admin/readiness.h"
 #include "billsync/admin/report_routes.h"
 #include "billsync/app/job_list.h"
+#include "billsync/app/month_close.h"
 #include "billsync/base/log.h"
+#include "billsync/console/console.h"
 #include "billsync/db/migrator.h"
 #include "billsync/http/server.h"
 #include "billsync/webhook/endpoint.h"
@@ -38,11 +40,23 @@ http::Limits PublicLimits(const Config& config) {
   return limits;
 }
 
-// Downloads hold a worker each; others must not wait for them.
+// Exports and closes hold a worker while they last; pages need others meanwhile.
 http::Limits AdminLimits() {
   http::Limits limits;
-  limits.workers = admin::kMostStreams + 3;
+  limits.workers = admin::kMostStreams + 5;
   return limits;
+}
+
+// What the console's button and POST /api/v1/periods/{period}/close do: the whole monthly batch.
+admin::CloseMonth MakeCloseMonth(const Config& config) {
+  return [directory = config.export_directory](db::Session& session, const billing::Month& month,
+                                               const std::string& by) -> tl::expected<usage::Period, usage::NotClosed> {
+    MonthCloseOptions options{.by = by};
+    if (!directory.empty()) options.export_directory = directory;
+    auto outcome = RunMonthClose(session, month, options, SystemNow);
+    if (!outcome) return tl::unexpected(std::move(outcome.error()));
+    return std::move(outcome->period);
+  };
 }
 
 // Before the first batch. Throws std::runtime_error when the schema is not current, or rights are missing.
@@ -75,7 +89,9 @@ struct Service::Parts {
         inbox(MakeConnectOptions(config, "inbox"), {}, [this] { applier.Wake(); }),
         endpoint({config.webhook_secrets, config.signature_tolerance, WantedMode(config.livemode)}, inbox, SystemNow),
         scheduler(pool, MakeJobs(config), SystemNow),
-        guard(config.admin_tokens) {}
+        guard(config.admin_tokens),
+        actions(
+            pool, [this] { applier.Wake(); }, MakeCloseMonth(config), SystemNow) {}
 
   const Config config;
   db::Pool pool;
@@ -84,6 +100,9 @@ struct Service::Parts {
   webhook::Endpoint endpoint;
   jobs::Scheduler scheduler;
   admin::TokenGuard guard;
+  admin::Actions actions;
+  admin::LoginLimit login_limit;
+  admin::OverviewReader overviews;
   std::unique_ptr<admin::Readiness> readiness;
   std::unique_ptr<http::Server> public_server, admin_server;
   uint16_t public_port = 0, admin_port = 0;
@@ -111,7 +130,14 @@ void Service::Start() {
                                     .metrics = {p.public_server.get(), &p.endpoint, &p.inbox, &p.applier, &p.scheduler,
                                                 &p.pool, SystemNow},
                                     .pool = &p.pool,
-                                    .wake_applier = [&p] { p.applier.Wake(); }});
+                                    .actions = &p.actions,
+                                    .overviews = &p.overviews});
+    console::AddConsole(admin_router, {.guard = &p.guard,
+                                       .pool = &p.pool,
+                                       .actions = &p.actions,
+                                       .overviews = &p.overviews,
+                                       .login_limit = &p.login_limit,
+                                       .clock = SystemNow});
     p.admin_server = std::make_unique<http::Server>(std::move(admin_router), AdminLimits(), "admin");
     p.admin_port = p.admin_server->Bind(p.config.admin_listen);
   }

@@ -1,11 +1,9 @@
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 
 #include "billsync/base/json_writer.h"
 #include "billsync/base/parse.h"
-#include "billsync/jobs/scheduler.h"
 #include "billsync/usage/adjustments.h"
 #include "context.h"
 #include "terminal.h"
@@ -80,10 +78,8 @@ int Book(const Context& context, const AdjustOptions& options) {
   }
   if (options.reason.empty()) throw CliError(kUsage, "--reason must say why");
   auto session = context.Connect("adjust");
-  const char* user = std::getenv("USER");
-  const std::string by = std::string(user == nullptr ? "somebody" : user) + "@" + jobs::ProcessName();
   const auto id =
-      usage::BookAdjustment(session, options.user_id, *origin, options.amount, options.reason, by, SystemNow());
+      usage::BookAdjustment(session, options.user_id, *origin, options.amount, options.reason, Who(), SystemNow());
   if (!id) {
     throw CliError(kFailed, "nothing was booked: " + origin->Text() + " is not closed, or there is no user " +
                                 options.user_id + "; an open month is corrected by its runs");
@@ -114,7 +110,10 @@ void AddAdjust(CLI::App& app, Context& context) {
   book->add_option("--amount", options->amount, "dollars and cents, such as -12.50")->required();
   book->add_option("--reason", options->reason, "why, for finance")->required();
   AddJsonFlag(*book, context);
-  book->callback([&context, options] { context.run = [&context, options] { return Book(context, *options); }; });
+  book->callback([&context, options] {
+    context.audited = {"adjust", options->period + " " + options->user_id};
+    context.run = [&context, options] { return Book(context, *options); };
+  });
 }
 
 }  // namespace billsync::cli

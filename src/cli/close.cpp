@@ -1,4 +1,3 @@
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
@@ -17,12 +16,6 @@ struct CloseOptions {
   std::optional<std::string> period;
   std::optional<std::string> output;
 };
-
-// Who sits at this terminal, for the record.
-std::string Who() {
-  const char* user = std::getenv("USER");
-  return std::string(user == nullptr ? "somebody" : user) + "@" + jobs::ProcessName();
-}
 
 std::string_view Doing(usage::CloseStep step) {
   switch (step) {
@@ -120,7 +113,10 @@ void AddClose(CLI::App& app, Context& context) {
   command->add_option("--output", options->output,
                       "write the month's files to DIR/YYYY-MM; without it to usage.export_directory, if that is set");
   AddJsonFlag(*command, context);
-  command->callback([&context, options] { context.run = [&context, options] { return Close(context, *options); }; });
+  command->callback([&context, options] {
+    context.audited = {"close", options->period.value_or("every month that is due"), true};
+    context.run = [&context, options] { return Close(context, *options); };
+  });
 }
 
 }  // namespace billsync::cli

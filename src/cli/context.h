@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "billsync/app/config.h"
 #include "billsync/db/session.h"
@@ -36,12 +37,28 @@ struct Context {
   std::optional<std::string> log_level;
   bool json = false;
   std::function<int()> run;  // set by the command that was named
+  // What goes into billing_audit when the command has run; set beside `run` by commands that do something for somebody.
+  struct Audited {
+    std::string action, target{};
+    bool attention_refuses = false;  // exit status 3 means that it was not done
+  };
+  std::optional<Audited> audited;
 
   // The configuration, or a CliError listing every fault. `missing` names what this command cannot do without.
   app::Config Load(const std::function<std::vector<app::ConfigFault>(const app::Config&)>& missing) const;
   // Configuration and one session for a command that only needs the database.
   db::Session Connect(const std::string& role) const;
 };
+
+// Who sits at this terminal: "ada@host:4711".
+std::string Who();
+
+// Runs the command, and leaves a row in billing_audit when it is one that does something. A command that was used
+// wrongly has done nothing and leaves none.
+int RunAudited(const Context& context);
+
+// "one two three"
+std::string JoinWords(const std::vector<std::string>& words);
 
 // Adds "--json" to a command.
 void AddJsonFlag(CLI::App& command, Context& context);

@@ -191,13 +191,19 @@ void AddEvents(CLI::App& app, Context& context) {
   const auto ids = std::make_shared<std::vector<std::string>>();
   retry->add_option("ID", *ids, "only these; without any, all of them");
   AddJsonFlag(*retry, context);
-  retry->callback([&context, ids] { context.run = [&context, ids] { return Retry(context, *ids); }; });
+  retry->callback([&context, ids] {
+    context.audited = {"retry", ids->empty() ? "all parked and dead events" : JoinWords(*ids)};
+    context.run = [&context, ids] { return Retry(context, *ids); };
+  });
 
   auto* replay = events->add_subcommand("replay", "store and apply the events of files (one, an array, or one a line)");
   const auto files = std::make_shared<std::vector<std::string>>();
   replay->add_option("FILE", *files, "files of events")->required()->check(CLI::ExistingFile);
   AddJsonFlag(*replay, context);
-  replay->callback([&context, files] { context.run = [&context, files] { return Replay(context, *files); }; });
+  replay->callback([&context, files] {
+    context.audited = {"replay", JoinWords(*files)};
+    context.run = [&context, files] { return Replay(context, *files); };
+  });
 }
 
 }  // namespace billsync::cli

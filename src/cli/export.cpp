@@ -87,7 +87,9 @@ void AddExport(CLI::App& app, Context& context) {
   command->add_option("--output", options->output, "a directory, or - for standard output")->capture_default_str();
   AddJsonFlag(*command, context);
   command->callback([command, &context, options] {
-    if (command->get_subcommands().empty()) context.run = [&context, options] { return Export(context, *options); };
+    if (!command->get_subcommands().empty()) return;
+    context.audited = {"export", JoinWords(options->reports) + " " + options->period};
+    context.run = [&context, options] { return Export(context, *options); };
   });
   AddPackCommands(*command, context);
 }

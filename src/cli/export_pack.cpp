@@ -172,7 +172,10 @@ void AddPackCommands(CLI::App& command, Context& context) {
       ->capture_default_str();
   pack->add_option("--output", options->output, "the directory to make; without it pack-PERIOD");
   AddJsonFlag(*pack, context);
-  pack->callback([&context, options] { context.run = [&context, options] { return Pack(context, *options); }; });
+  pack->callback([&context, options] {
+    context.audited = {"export", "pack " + options->period};
+    context.run = [&context, options] { return Pack(context, *options); };
+  });
 
   auto* verify =
       command.add_subcommand("verify", "compare files, sums and rows with their manifest (exit 3 if any differ)");

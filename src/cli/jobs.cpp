@@ -72,7 +72,10 @@ void AddJobs(CLI::App& app, Context& context) {
   const auto name = std::make_shared<std::string>();
   run->add_option("NAME", *name, "rollup, close, quota-reset, entitlement-sweep, retention")->required();
   AddJsonFlag(*run, context);
-  run->callback([&context, name] { context.run = [&context, name] { return RunNow(context, *name); }; });
+  run->callback([&context, name] {
+    context.audited = {"run", *name};
+    context.run = [&context, name] { return RunNow(context, *name); };
+  });
 }
 
 }  // namespace billsync::cli

@@ -76,6 +76,7 @@ void AddResetQuotas(CLI::App& app, Context& context) {
   command->add_flag("--dry-run", *dry_run, "only say who would be reset");
   AddJsonFlag(*command, context);
   command->callback([&context, as_of, dry_run] {
+    if (!*dry_run) context.audited = {"reset-quotas", as_of->value_or("")};
     context.run = [&context, as_of, dry_run] { return ResetQuotas(context, *as_of, *dry_run); };
   });
 }

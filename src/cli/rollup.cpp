@@ -96,7 +96,10 @@ void AddRollup(CLI::App& app, Context& context) {
   command->add_flag("--allow-decrease", options->allow_decrease,
                     "with --full: take the runs' word where more is recorded than they say");
   AddJsonFlag(*command, context);
-  command->callback([&context, options] { context.run = [&context, options] { return Rollup(context, *options); }; });
+  command->callback([&context, options] {
+    context.audited = {"rollup", options->period.value_or("") + (options->full ? " full" : "")};
+    context.run = [&context, options] { return Rollup(context, *options); };
+  });
 }
 
 }  // namespace billsync::cli

@@ -45,7 +45,7 @@ int RunCommand(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kDone : kUsage;
   }
-  const int status = context.run();
+  const int status = RunAudited(context);
   std::cout.flush();
   if (!std::cout) throw CliError(kFailed, "standard output could not be written: disk full, or the reader went away");
   return status;

@@ -1,9 +1,11 @@
-// The admin listener's routes.
+// The admin listener's API: /metrics and /api/v1/….
 #pragma once
 
-#include <functional>
+#include <string>
 
+#include "billsync/admin/actions.h"
 #include "billsync/admin/metrics.h"
+#include "billsync/admin/reading.h"
 #include "billsync/admin/token_guard.h"
 #include "billsync/http/router.h"
 #include "billsync/jobs/scheduler.h"
@@ -15,12 +17,15 @@ struct AdminParts {
   const TokenGuard* guard = nullptr;
   MetricSources metrics;
   db::Pool* pool = nullptr;
-  std::function<void()> wake_applier;
+  Actions* actions = nullptr;
+  OverviewReader* overviews = nullptr;
 };
 
-// Adds GET /, /metrics, /api/v1/events, /api/v1/events/{id}, /api/v1/objects/{id}/explain, /api/v1/jobs,
-// /api/v1/users/{id}/entitlement, and POST /api/v1/events/{id}/retry and /api/v1/jobs/{name}/run. Every one needs a
-// token; those that change something, or show a payload, need role ops.
-void AddRoutes(http::Router& router, AdminParts parts);
+// Adds every route of openapi.json. All need a token, or a session of the console; those that change something, or
+// show a payload, need role ops. Answers are JSON with an ETag, faults problem+json; large ones are compressed.
+void AddRoutes(http::Router& router, const AdminParts& parts);
+
+// The document at /api/v1/openapi.json: made from the same table as the routes.
+std::string OpenApiJson();
 
 }  // namespace billsync::admin

@@ -27,10 +27,8 @@ struct ReportRoute {
 };
 inline constexpr int kMostStreams = 3;
 
-// Without a guard. The pool must outlive the handlers, the clock is copied.
+// Without a guard: AddRoutes puts it on, and records downloads. The pool must outlive the handlers, the clock is
+// copied.
 std::vector<ReportRoute> ReportRoutes(db::Pool& pool, const Clock& clock);
-
-// Adds them for role finance.
-void AddReportRoutes(http::Router& router, const TokenGuard& guard, db::Pool& pool, const Clock& clock);
 
 }  // namespace billsync::admin

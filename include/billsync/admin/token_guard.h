@@ -1,36 +1,56 @@
-// Bearer tokens of the admin listener.
+// Who may do what on the admin listener: bearer tokens of programs, session cookies of people.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
-#include "billsync/base/secret.h"
+#include "billsync/admin/identity.h"
 #include "billsync/http/router.h"
 
 namespace billsync::admin {
 
-// Finance reads and exports; ops also retries, runs and closes.
-enum class Role { kFinance, kOps };
+// A handler that is told who asks.
+using IdentifiedHandler = std::function<void(const Identity&, http::Request&& request, http::Responder responder)>;
 
-struct Token {
-  Role role = Role::kFinance;
-  Secret secret;
-};
-
-// Wraps handlers so that they run only with a token of a sufficient role. Immutable, thread-safe.
+// Wraps handlers so that they run only for somebody of a sufficient role. Immutable, thread-safe.
 class TokenGuard {
  public:
-  explicit TokenGuard(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
+  explicit TokenGuard(std::vector<Token> tokens, Clock clock = SystemNow);
 
   // The role of an "Authorization: Bearer …" value; every token is compared, in constant time.
   std::optional<Role> RoleOf(std::optional<std::string_view> authorization) const;
 
-  // 401 without a known token, 403 when its role is not enough. The guard must outlive the router.
+  // Who a token belongs to, compared in the same way; none for an unknown one.
+  std::optional<Identity> IdentifyToken(std::string_view token) const;
+  // Who sends a request: by its bearer token if it has one, else by its session cookie.
+  std::optional<Identity> Identify(const http::Request& request) const;
+  // A new session of the token's owner, for the cookie kSessionCookie; none for an unknown token.
+  std::optional<std::string> OpenSession(std::string_view token) const;
+
+  // 401 without a known token or session, 403 when its role is not enough, or when a browser's request that changes
+  // something comes from another site or without its session's form token. The guard must outlive the router.
   http::Handler Require(Role role, http::Handler handler) const;
+  http::Handler RequireIdentity(Role role, IdentifiedHandler handler) const;
 
  private:
+  const SessionKey* KeyOf(std::string_view token) const;
+
   const std::vector<Token> tokens_;
+  const Clock clock_;
+  std::vector<SessionKey> keys_;  // one a token, in the same order
 };
+
+// Why a browser's request that changes something must be refused; empty when it may go on. The site is told by Origin
+// (a proxy has to pass Host on), the session's form token stands in the header X-CSRF-Token or the form field csrf.
+std::string_view ForgedBecause(const Identity& identity, const http::Request& request);
+
+// Origin, if the browser sent one, names the host the request was sent to.
+bool IsSameSite(const http::Request& request);
+
+// The cookie's value; none when the request has none of this name.
+std::optional<std::string_view> FindCookie(const http::Request& request, std::string_view name);
 
 }  // namespace billsync::admin

@@ -1,0 +1,76 @@
+// What people may do from afar: every action runs here, and leaves its row in billing_audit here.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "billsync/admin/audit.h"
+#include "billsync/admin/identity.h"
+#include "billsync/billing/month.h"
+#include "billsync/db/pool.h"
+#include "billsync/usage/close.h"
+
+namespace billsync::admin {
+
+// Who asks for an action, and from which address.
+struct Asker {
+  Identity identity;
+  std::string origin;
+};
+
+// What came of an action. `status` is HTTP's; a refusal has a stable code.
+struct ActionResult {
+  int status = 200;
+  std::string code{};    // "done", or the problem's code
+  std::string detail{};  // a sentence for a person
+  int64_t count = 0;     // events retried; the id of an adjustment
+  bool Done() const { return status < 300; }
+};
+
+// Closes a month in the name of somebody; the application's batch.
+using CloseMonth = std::function<tl::expected<usage::Period, usage::NotClosed>(db::Session&, const billing::Month&,
+                                                                               const std::string& by)>;
+
+// An amount to book; texts as they were typed.
+struct AdjustmentWish {
+  std::string user_id, origin, amount_usd, reason;
+};
+
+// Thread-safe. Methods throw db::Error when the database fails; that too is recorded, if it can be.
+class Actions {
+ public:
+  Actions(db::Pool& pool, std::function<void()> wake_applier, CloseMonth close_month, Clock clock);
+
+  // Parked and dead events are tried again: 202, or 409 `event_not_parked` when none of them is.
+  ActionResult Retry(const Asker& asker, const std::vector<std::string>& event_ids);
+  // All parked and dead events with this reason, at most 10,000 at a time.
+  ActionResult RetryReason(const Asker& asker, const std::string& reason);
+  // Makes a job due now: the scheduler runs it, so that a long job never holds a worker of the listener. 404
+  // `job_not_found`.
+  ActionResult RunJob(const Asker& asker, const std::string& job);
+  // Closes a month for good, one at a time: 409 `not_over`, `drift` or `close_running`.
+  ActionResult Close(const Asker& asker, const billing::Month& month);
+  // Books a signed amount for a closed month in the current one: 201 with its id; 400 `bad_adjustment`, 409
+  // `nothing_booked`.
+  ActionResult Adjust(const Asker& asker, const AdjustmentWish& wish);
+
+  // Records what another part did for somebody: an export, before its first byte is sent.
+  void Record(const Asker& asker, const std::string& action, const std::string& target, AuditOutcome outcome,
+              const std::string& detail);
+
+ private:
+  ActionResult Recorded(const Asker& asker, const std::string& action, const std::string& target,
+                        const std::function<ActionResult(db::Session&)>& act);
+
+  db::Pool& pool_;
+  const std::function<void()> wake_applier_;
+  const CloseMonth close_month_;
+  const Clock clock_;
+  std::mutex closing_;
+};
+
+}  // namespace billsync::admin

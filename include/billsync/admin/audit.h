@@ -1,0 +1,31 @@
+// The record of what people asked for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "billsync/db/session.h"
+
+namespace billsync::admin {
+
+// How an action ended: it took place, it was not allowed or made no sense, it broke.
+enum class AuditOutcome { kDone, kRefused, kFailed };
+// "done", "refused", "failed"
+std::string_view Name(AuditOutcome outcome);
+
+// A row of billing_audit.
+struct AuditEntry {
+  std::string actor;   // who: "ops token 3fa81c22", "ada@host:4711"
+  std::string role;    // "finance", "ops" or "cli"
+  std::string action;  // "retry", "run", "close", "adjust", "export", "rollup", "reset-quotas", "replay"
+  std::string target;  // what it was done to; may be empty
+  std::string origin;  // the peer's address or "command line"
+  AuditOutcome outcome = AuditOutcome::kDone;
+  std::optional<std::string> detail{};  // what came of it, for a person; never a payload or a secret
+};
+
+// Appends one row, in a transaction of its own. Long targets and details are cut.
+void RecordAudit(db::Session& session, const AuditEntry& entry);
+
+}  // namespace billsync::admin

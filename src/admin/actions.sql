@@ -1,0 +1,4 @@
+-- name: UnsettledOfReason
+-- Parked and dead events with this reason, at most 10,000. Index stripe_events_unsettled.
+SELECT e.id FROM stripe_events e
+WHERE e.status IN ('parked', 'dead') AND e.reason = $1 LIMIT 10000
