@@ -160,8 +160,9 @@ TEST(ConsoleHttp, RecordsWhoDidWhatOverTheNetworkAndOnTheCommandLine) {
   EXPECT_EQ(database.Value(
                 "SELECT closed_by ~ '^ops token [0-9a-f]{8}$' FROM billing_periods WHERE period_start = '2020-01-01'"),
             "t");
-  EXPECT_EQ(database.Value("SELECT bool_and(actor ~ '^ada@.+:[0-9]+$' AND origin = 'command line') FROM billing_audit "
-                           "WHERE role = 'cli'"),
+  EXPECT_EQ(database.Value(
+                "SELECT bool_and(actor ~ '^ada@.+:[0-9]+:[0-9a-f]+$' AND origin = 'command line') FROM billing_audit "
+                "WHERE role = 'cli'"),
             "t");
   for (const char* sql :
        {"UPDATE billing_audit SET actor = 'nobody'", "DELETE FROM billing_audit", "TRUNCATE billing_audit"}) {

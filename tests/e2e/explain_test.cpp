@@ -130,7 +130,8 @@ TEST(ExplainApi, TellsWhatTheCommandTells) {
     EXPECT_TRUE(status == 404 || status == 400) << odd << " " << status;
   }
   EXPECT_EQ(Post(service.admin_port(), "/api/v1/objects/sub_1/explain", kOpsToken).status, 405);
-  EXPECT_TRUE(Has(Get(service.admin_port(), "/", kFinanceToken).body, "/api/v1/objects/{id}/explain"));
+  EXPECT_TRUE(
+      Has(Get(service.admin_port(), "/api/v1/openapi.json", kFinanceToken).body, "/api/v1/objects/{id}/explain"));
 }
 
 }  // namespace

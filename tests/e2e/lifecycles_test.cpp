@@ -71,7 +71,7 @@ std::set<std::string> RowsOf(TestDatabase& database) {
       WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND (table_name LIKE 'billing\_%' OR table_name = 'users')
         AND table_name NOT IN ('billing_plan_changes', 'billing_plan_map', 'billing_reviews', 'billing_jobs',
                                'billing_job_runs', 'billing_customer_evidence', 'billing_checkpoints',
-                               'billing_quota_resets', 'billing_quota_anchors', 'billing_read_types')
+                               'billing_quota_resets', 'billing_quota_anchors', 'billing_audit', 'billing_read_types')
         AND table_name NOT LIKE 'billing\_usage%')",
                               {});
   for (const db::Row table : tables) {
