@@ -183,9 +183,9 @@ TEST(FinanceRole, ExportsTheReportsAndChangesNothing) {
     EXPECT_NO_THROW(report::ExportToStream(session, {.period = report::PeriodRange::Of(kOctober), .items = {{report}}},
                                            out, [](int64_t, int64_t) {}));
   }
-  for (const char* sql : {"UPDATE billing_usage SET total_runs = 1", "SELECT payload FROM stripe_events",
-                          "SELECT input FROM agent_runs", "UPDATE users SET plan_tier = 'pro'",
-                          "DELETE FROM billing_audit"}) {
+  for (const char* sql :
+       {"UPDATE billing_usage SET total_runs = 1", "SELECT payload FROM stripe_events", "SELECT input FROM agent_runs",
+        "UPDATE users SET plan_tier = 'pro'", "DELETE FROM billing_audit"}) {
     db::Transaction tx(session);
     EXPECT_THROW(tx.Exec("forbidden", sql, {}), db::Bug) << sql;
   }

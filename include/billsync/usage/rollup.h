@@ -26,8 +26,8 @@ int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::M
 
 struct RecomputeOptions {
   ForeignRows foreign = ForeignRows::kKeep;
-  // Take the runs' word for it where more is recorded than they say. Runs that were removed behind the triggers' back (a
-  // partition dropped or detached) look just like that.
+  // Take the runs' word for it where more is recorded than they say. Runs that were removed behind the triggers' back
+  // (a partition dropped or detached) look just like that.
   bool allow_decrease = false;
 };
 
