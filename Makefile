@@ -100,6 +100,7 @@ fuzz: ## search each fuzz target for FUZZ_SECONDS (60) with libFuzzer and saniti
 
 .PHONY: bench
 bench: build ## what billsync costs beside PostgreSQL itself: tests/bench; SHORT=1 for a quick look
+	@cmake --build $(BUILD) --target load -j $(JOBS)
 	@SHORT='$(SHORT)' tests/bench/run.sh
 
 # ── care ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,3 +1,9 @@
+-- name: ReadInOrder
+-- For the claims ('off', afterwards 'on'). The planner would sort all that is due, a whole backlog, for each batch: the
+-- statistics know nothing of a queue, which is now empty and now full. Read in order, the index also forgets the events
+-- that are no longer due.
+SELECT set_config('enable_bitmapscan', $1, true), set_config('enable_sort', $1, true)
+
 -- name: ClaimReceived
 -- Takes up to $1 fresh events, oldest first; of those never tried only what was due by $2, if that is given. SKIP LOCKED:
 -- two appliers never claim the same event. Index stripe_events_due_received. The attempt is counted when the outcome is
@@ -6,7 +12,7 @@ SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, 
 FROM stripe_events
 WHERE status = 'received' AND next_attempt_at <= now()
   AND (attempts > 0 OR next_attempt_at <= coalesce($2::timestamptz, 'infinity'))
-ORDER BY next_attempt_at, id
+ORDER BY next_attempt_at
 LIMIT $1::int
 FOR UPDATE SKIP LOCKED
 
@@ -16,7 +22,7 @@ FOR UPDATE SKIP LOCKED
 SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, parked_since
 FROM stripe_events
 WHERE status = 'parked' AND reason <> 'apply_failed' AND next_attempt_at <= now()
-ORDER BY next_attempt_at, id
+ORDER BY next_attempt_at
 LIMIT $1::int
 FOR UPDATE SKIP LOCKED
 
@@ -25,7 +31,7 @@ FOR UPDATE SKIP LOCKED
 SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, parked_since
 FROM stripe_events
 WHERE status = 'parked' AND reason = 'apply_failed' AND next_attempt_at <= now()
-ORDER BY next_attempt_at, id
+ORDER BY next_attempt_at
 LIMIT 1
 FOR UPDATE SKIP LOCKED
 

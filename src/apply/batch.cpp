@@ -58,14 +58,13 @@ class Batch {
       Take(tx_.Exec(sql::kClaimEvents, db::Params::Of(selection.ids)));
       return claimed_;
     }
+    tx_.Exec(sql::kReadInOrder, db::Params::Of("off"));
     if (selection.failed_before) {
       Take(tx_.Exec(sql::kClaimFailed));
-      return claimed_;
+    } else {
+      ClaimDue(selection);
     }
-    // Fresh ones first; a quarter of the batch is kept for parked ones, so that neither waits for the other.
-    Take(tx_.Exec(sql::kClaimReceived, db::Params::Of(options_.batch, selection.due_by)));
-    const auto room = options_.batch - static_cast<int64_t>(claimed_.size());
-    Take(tx_.Exec(sql::kClaimParked, db::Params::Of(std::max(room, options_.batch / 4))));
+    tx_.Exec(sql::kReadInOrder, db::Params::Of("on"));
     return claimed_;
   }
 
@@ -123,6 +122,13 @@ class Batch {
   }
 
  private:
+  // Fresh ones first; a quarter of the batch is kept for parked ones, so that neither waits for the other.
+  void ClaimDue(const Selection& selection) {
+    Take(tx_.Exec(sql::kClaimReceived, db::Params::Of(options_.batch, selection.due_by)));
+    const auto room = options_.batch - static_cast<int64_t>(claimed_.size());
+    Take(tx_.Exec(sql::kClaimParked, db::Params::Of(std::max(room, options_.batch / 4))));
+  }
+
   // The objects as their events say they are, under the locks of all batches. Returns how many events were read.
   int64_t Fold() {
     GroupByObject();
@@ -291,7 +297,7 @@ BatchResult ApplyBatch(db::Session& session, const ApplyOptions& options, Instan
                        Claim* claim) {
   Claim unwanted;
   Claim& held = claim == nullptr ? unwanted : *claim;
-  db::Transaction tx(session);
+  db::Transaction tx(session, {.by_key = true});
   Batch batch(tx, options, now);
   for (const ClaimedEvent& event : batch.Claim(selection)) held.ids.push_back(event.id);
   BatchResult result = batch.Apply(held.past_keys);

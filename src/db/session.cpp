@@ -1,6 +1,7 @@
 #include "billsync/db/session.h"
 
 #include <array>
+#include <map>
 #include <pqxx/pqxx>
 #include <utility>
 
@@ -65,6 +66,13 @@ std::string ConnectionString(const ConnectOptions& options) {
   return out;
 }
 
+std::vector<const char*> RawValues(const Params& params) {
+  std::vector<const char*> raw;
+  raw.reserve(params.values().size());
+  for (const auto& value : params.values()) raw.push_back(value ? value->c_str() : nullptr);
+  return raw;
+}
+
 }  // namespace
 
 struct Session::Impl {
@@ -75,6 +83,9 @@ struct Session::Impl {
   std::unique_ptr<NoticeCollector> collector;
   std::unique_ptr<pqxx::nontransaction> channel;  // raw statements; BEGIN and COMMIT are ours
   bool broken = false;
+  std::map<std::string, std::string> prepared;  // text → name
+  std::optional<bool> direct;                   // see IsDirect; empty: not asked yet
+  bool durable = false;                         // the session is set up for ExecDurably
   bool failed = false;  // a statement of the running transaction was refused: the server will only roll it back
 };
 
@@ -108,6 +119,64 @@ void Session::RefuseHiddenRows() {
   }
 }
 
+// Whether the server process is ours for as long as the session lives. A pooler that shares processes between
+// transactions makes up the number that it tells its clients; one that does not is taken for the other kind.
+bool Session::IsDirect() {
+  if (impl_->direct) return *impl_->direct;
+  // In a transaction or, before the first, in one of its own.
+  try {
+    const auto row = impl_->channel->exec("SELECT pg_backend_pid()");
+    impl_->direct = row[0][0].as<int>() == impl_->connection->backendpid();
+  } catch (...) {
+    RethrowMapped("server process", false, &impl_->broken);
+  }
+  return *impl_->direct;
+}
+
+Result Session::RunPrepared(const char* name, const std::string& sql, const Params& params, bool committing) {
+  const auto raw = RawValues(params);
+  try {
+    auto prepared = impl_->prepared.find(sql);
+    if (prepared == impl_->prepared.end()) {
+      const std::string as = "billsync_" + std::to_string(impl_->prepared.size() + 1);
+      impl_->connection->prepare(as, sql);
+      prepared = impl_->prepared.emplace(sql, as).first;
+    }
+    return MakeResult(impl_->channel->exec_prepared(prepared->second, pqxx::prepare::make_dynamic_params(raw)));
+  } catch (...) {
+    impl_->failed = true;
+    try {
+      RethrowMapped(name, committing, &impl_->broken);
+    } catch (const Bug& e) {
+      // A column's type changed under the statement, or somebody made the server forget it: a new session is well.
+      if (e.sqlstate() != "0A000" && e.sqlstate() != "26000") throw;
+      impl_->broken = true;
+      throw Transient(e.what(), e.sqlstate());
+    }
+    throw;  // not reached: RethrowMapped does not return
+  }
+}
+
+Result Session::ExecDurably(const char* name, const std::string& sql, const Params& params) {
+  if (!IsDirect()) {
+    Transaction tx(*this, {.durable = true});
+    auto result = tx.Exec(name, sql, params);
+    tx.Commit();
+    return result;
+  }
+  if (!impl_->durable) {
+    Transaction tx(*this);  // what is set for the session in a transaction stays when that commits
+    tx.ExecScript("durably",
+                  "SELECT set_config('synchronous_commit', 'on', false) "
+                  "WHERE current_setting('synchronous_commit') = 'off'; SET jit = off; "
+                  "SET statement_timeout = '" +
+                      std::to_string(impl_->options.statement_timeout.count()) + "s'");
+    tx.Commit();
+    impl_->durable = true;
+  }
+  return RunPrepared(name, sql, params, true);
+}
+
 Session::~Session() = default;
 
 bool Session::Broken() const {
@@ -122,7 +191,7 @@ const ConnectOptions& Session::options() const {
   return impl_->options;
 }
 
-Transaction::Transaction(Session& session, TransactionOptions options) : session_(session) {
+Transaction::Transaction(Session& session, TransactionOptions options) : session_(session), by_key_(options.by_key) {
   const auto timeout = options.statement_timeout.value_or(session.options().statement_timeout);
   std::string begin = "BEGIN";
   begin += options.snapshot ? " ISOLATION LEVEL REPEATABLE READ" : " ISOLATION LEVEL READ COMMITTED";
@@ -136,6 +205,7 @@ Transaction::Transaction(Session& session, TransactionOptions options) : session
     begin +=
         "; SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
   }
+  if (options.by_key) begin += "; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan";
   session_.impl_->failed = false;
   open_ = true;
   try {
@@ -156,13 +226,15 @@ Transaction::~Transaction() {
 }
 
 Result Transaction::Exec(const Query& query, const Params& params) {
-  return Exec(query.name, query.sql, params);
+  return by_key_ ? ExecPrepared(query.name, query.sql, params) : Exec(query.name, query.sql, params);
+}
+
+Result Transaction::ExecPrepared(const char* name, const std::string& sql, const Params& params) {
+  return session_.IsDirect() ? session_.RunPrepared(name, sql, params, false) : Exec(name, sql, params);
 }
 
 Result Transaction::Exec(const char* name, const std::string& sql, const Params& params) {
-  std::vector<const char*> raw;
-  raw.reserve(params.values().size());
-  for (const auto& value : params.values()) raw.push_back(value ? value->c_str() : nullptr);
+  const auto raw = RawValues(params);
   try {
     return MakeResult(session_.impl_->channel->exec_params(sql, pqxx::prepare::make_dynamic_params(raw)));
   } catch (...) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <stdexcept>
 #include <unordered_set>
 
 #include "billsync/base/log.h"
@@ -9,28 +10,46 @@
 namespace billsync::webhook {
 namespace {
 
+// Of one INSERT; the protocol allows 65,535 parameters.
+constexpr size_t kMostRows = 512;
 constexpr std::array<std::string_view, 12> kColumns = {"id",       "type",    "object_type", "object_id",
                                                        "customer", "account", "api_version", "created",
                                                        "livemode", "payload", "status",      "reason"};
 
-// INSERT of `rows` rows with bound parameters. Multi-row VALUES stores twice what unnest of arrays does, because array
-// text has to quote and unquote every payload. ON CONFLICT waits for a concurrent insert of the same id to end.
+// INSERT of up to `rows` rows with bound parameters; those whose id is NULL are none. Multi-row VALUES stores twice
+// what unnest of arrays does, because array text has to quote and unquote every payload. ON CONFLICT waits for a
+// concurrent insert of the same id to end.
 std::string InsertText(size_t rows) {
-  std::string sql = "INSERT INTO stripe_events (";
-  for (const auto column : kColumns) sql += std::string(sql.back() == '(' ? "" : ", ") + std::string(column);
-  sql += ") VALUES ";
+  std::string columns;
+  for (const auto column : kColumns) columns += (columns.empty() ? "" : ", ") + std::string(column);
+  std::string sql = "INSERT INTO public.stripe_events (" + columns + ") SELECT " + columns + " FROM (VALUES ";
   size_t parameter = 0;
   for (size_t row = 0; row < rows; ++row) {
     sql += row == 0 ? "(" : ", (";
     for (const auto column : kColumns) {
       if (sql.back() != '(') sql += ", ";
       sql += "$" + std::to_string(++parameter);
-      if (column == "created") sql += "::timestamptz";
-      if (column == "livemode") sql += "::boolean";
+      sql += column == "created" ? "::timestamptz" : column == "livemode" ? "::boolean" : "::text";
     }
     sql += ")";
   }
-  return sql + " ON CONFLICT (id) DO NOTHING RETURNING id";
+  return sql + ") AS e (" + columns + ") WHERE id IS NOT NULL ON CONFLICT (id) DO NOTHING RETURNING id";
+}
+
+// The text for `rows` rows or a few more, which are to be NULL. Parsing it costs as much as storing the rows, so few
+// texts are prepared: 1, 2, 4, … rows.
+struct Statement {
+  explicit Statement(size_t for_rows) : rows(for_rows), text(InsertText(for_rows)) {}
+  size_t rows;
+  std::string text;
+};
+const Statement& StatementFor(size_t rows) {
+  static const std::vector<Statement> kStatements = [] {
+    std::vector<Statement> statements;
+    for (size_t size = 1; size < 2 * kMostRows; size *= 2) statements.emplace_back(size);
+    return statements;
+  }();
+  return *std::ranges::find_if(kStatements, [&](const Statement& one) { return one.rows >= rows; });
 }
 
 void AddRow(db::Params& params, const IncomingEvent& event) {
@@ -55,6 +74,7 @@ struct Inbox::Pending {
 
 Inbox::Inbox(db::ConnectOptions connect, InboxLimits limits, std::function<void()> on_stored)
     : connect_(std::move(connect)), limits_(limits), on_stored_(std::move(on_stored)) {
+  if (limits_.batch == 0 || limits_.batch > kMostRows) throw std::invalid_argument("inbox: batch of 1 to 512 rows");
   for (size_t i = 0; i < limits_.writers; ++i) {
     threads_.emplace_back([this](const std::stop_token& stop) { WriterLoop(stop); });
   }
@@ -171,13 +191,13 @@ void Inbox::Insert(db::Session& session, const Batch& unsorted) {
   std::ranges::sort(batch, {}, [](const auto& p) -> const std::string& { return p->event.envelope.id; });
   db::Params params;
   for (const auto& pending : batch) AddRow(params, pending->event);
+  const Statement& statement = StatementFor(batch.size());
+  for (size_t value = batch.size() * kColumns.size(); value < statement.rows * kColumns.size(); ++value) {
+    params.Add(nullptr);
+  }
   std::unordered_set<std::string> fresh;
-  {
-    db::Transaction tx(session, {.durable = true});
-    for (const db::Row row : tx.Exec("webhook.InsertEvents", InsertText(batch.size()), params)) {
-      fresh.insert(row.Text("id"));
-    }
-    tx.Commit();
+  for (const db::Row row : session.ExecDurably("webhook.InsertEvents", statement.text, params)) {
+    fresh.insert(row.Text("id"));
   }
   const bool any_fresh = !fresh.empty();
   for (const auto& pending : batch) {

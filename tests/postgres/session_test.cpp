@@ -150,6 +150,34 @@ TEST_F(SessionTest, RefusesToCommitAfterAFailedStatement) {
   EXPECT_THROW(tx.Commit(), db::Bug);
 }
 
+TEST_F(SessionTest, KeepsAStatementThatIsRunByKeyPreparedAndWithoutScansOfTheWholeTable) {
+  database_.Run("CREATE TABLE kept (n int PRIMARY KEY, word text); INSERT INTO kept VALUES (1, 'one')");
+  const db::Query query{"test.Read", "SELECT word FROM kept WHERE n = $1"};
+  for (int i = 0; i < 3; ++i) {
+    db::Transaction tx(*session_, {.by_key = true});
+    EXPECT_EQ(tx.Exec(query, db::Params::Of(1)).Only().Text("word"), "one");
+    EXPECT_EQ(tx.Exec("test", "SELECT generic_plans FROM pg_prepared_statements", {}).Only().Int("generic_plans"),
+              i + 1);
+    EXPECT_EQ(tx.Exec("test", "SELECT current_setting('enable_seqscan') AS s", {}).Only().Text("s"), "off");
+    tx.Commit();
+  }
+  db::Transaction tx(*session_);
+  EXPECT_EQ(tx.Exec("test", "SELECT current_setting('enable_seqscan') AS s", {}).Only().Text("s"), "on");
+}
+
+// A migration beside a running program, say. Whoever asked tries again with a new session.
+TEST_F(SessionTest, GivesUpASessionWhosePreparedStatementIsOfNoUseAnyMore) {
+  database_.Run("CREATE TABLE kept (n int PRIMARY KEY, word int); INSERT INTO kept VALUES (1, 7)");
+  const auto read = [&] {
+    db::Transaction tx(*session_);
+    return tx.ExecPrepared("test", "SELECT word FROM kept WHERE n = $1", db::Params::Of(1)).Only().Text("word");
+  };
+  EXPECT_EQ(read(), "7");
+  database_.Run("ALTER TABLE kept ALTER COLUMN word TYPE text");
+  EXPECT_THROW(read(), db::Transient);
+  EXPECT_TRUE(session_->Broken());
+}
+
 TEST_F(SessionTest, ReportsAServerThatIsNotThereAsTransient) {
   EXPECT_THROW(db::Session({.url = "postgresql://nobody@127.0.0.1:1/none", .role = "test"}), db::Transient);
   EXPECT_THROW(db::Session({.url = "host=/nonexistent dbname=none", .role = "test"}), db::Transient);

@@ -33,7 +33,7 @@ struct ApplyOptions {
   bool link_by_email = false;
   // As AdoptPlanMap was told: while another map is in force nothing is applied. Empty: whatever is in force.
   std::string plan_fingerprint = {};
-  int64_t batch = 256;  // events of one transaction at most
+  int64_t batch = 1024;  // events of one transaction at most
 };
 
 // Counters since the start.
@@ -71,6 +71,7 @@ class Applier {
   void FindTheCause(db::Session& session, const Claim& claim, const std::exception& error, Round& round);
   void Park(db::Session& session, const std::vector<std::string>& event_ids, const std::string& why, Round& round);
   void Count(const BatchResult& result);
+  void Rest(const std::stop_token& stop, std::chrono::steady_clock::time_point until);
   void Say(LogLevel level, const char* what, const std::exception& error);
 
   db::Pool& pool_;

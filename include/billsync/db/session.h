@@ -152,6 +152,10 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   bool Broken() const;
+  // One prepared statement (see Transaction::ExecPrepared) as a transaction of its own, which is on disk when this
+  // returns, even if synchronous_commit is off for the role or the database. One round trip; behind a pooler three.
+  // Names of tables must say their schema. Throws InDoubt when the connection broke under way.
+  Result ExecDurably(const char* name, const std::string& sql, const Params& params);
   // Notices and warnings the server sent since the last call, oldest first.
   std::vector<std::string> TakeNotices();
   const ConnectOptions& options() const;
@@ -159,6 +163,8 @@ class Session {
  private:
   friend class Transaction;
   void RefuseHiddenRows();
+  bool IsDirect();
+  Result RunPrepared(const char* name, const std::string& sql, const Params& params, bool committing);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
@@ -170,6 +176,10 @@ struct TransactionOptions {
   // waits for more than the local disk stays.
   bool durable = false;
   std::optional<std::chrono::seconds> statement_timeout = std::nullopt;  // nullopt: the session's
+  // For transactions that run the same few dozen statements again and again, each by key: the server keeps them
+  // prepared with one plan (see ExecPrepared), made without scans of whole tables, so that neither statistics of
+  // yesterday nor those of an empty table decide. Parsing and planning would cost more than carrying out.
+  bool by_key = false;
 };
 
 // BEGIN … COMMIT; rolls back when it is destroyed uncommitted. Settings are SET LOCAL, so it works through PgBouncer in
@@ -181,10 +191,14 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  // Runs one statement with its parameters.
+  // Runs one statement with its parameters; prepared, where the options say so.
   Result Exec(const Query& query, const Params& params = {});
   // Runs a text made at run time: `name` stands for it in errors.
   Result Exec(const char* name, const std::string& sql, const Params& params);
+  // The same for a text that is run again and again and costs more to parse than to carry out: the server keeps it
+  // prepared, until the session ends. Behind a pooler, where the next transaction may meet another server process, it
+  // is Exec. For few texts: each stays in the server's memory.
+  Result ExecPrepared(const char* name, const std::string& sql, const Params& params);
   // Hands each row of a query to `take`, as the server makes them: memory does not grow with the rows. A query text has
   // no parameters here; put values in with Literal. The views live until `take` returns, which must not use the
   // session. When `take` throws, the query is cancelled and the transaction can only be rolled back.
@@ -197,6 +211,7 @@ class Transaction {
 
  private:
   Session& session_;
+  const bool by_key_;
   bool open_ = false;
 };
 
