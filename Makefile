@@ -14,7 +14,7 @@ PACKAGES := g++ cmake ninja-build ccache pkg-config \
   libcpp-httplib-dev libpqxx-dev rapidjson-dev libssl-dev libhowardhinnant-date-dev \
   libcli11-dev libtomlplusplus-dev libspdlog-dev prometheus-cpp-dev libexpected-dev \
   libxlsxwriter-dev zlib1g-dev libjs-chart.js \
-  libgtest-dev libgmock-dev librapidcheck-dev openssl curl python3 chromium chromium-driver fonts-dejavu-core
+  libgtest-dev libgmock-dev librapidcheck-dev openssl curl python3 python3-yaml chromium chromium-driver fonts-dejavu-core
 
 .PHONY: help
 help: ## print this list

@@ -5,7 +5,9 @@
 
 #include <optional>
 
+#include "admin/metrics_sql.h"
 #include "billsync/base/log.h"
+#include "billsync/base/version.h"
 #include "billsync/usage/rollup.h"
 #include "billsync/usage/verify.h"
 
@@ -57,6 +59,15 @@ void AddWebhook(Page& page, const MetricSources& sources) {
   page.Family("billsync_signatures_verified_total", "Webhook requests whose signature fitted, by secret name",
               MetricType::Counter);
   for (const auto& [secret, count] : endpoint.verified_by_secret) page.Sample(Number(count), {{"secret", secret}});
+  page.Family("billsync_signature_failures_total",
+              "Signatures that did not hold, by secret name; one that fits no secret counts for each",
+              MetricType::Counter);
+  for (const auto& [key, count] : endpoint.failed_by_secret) {
+    page.Sample(Number(count), {{"code", key.second}, {"secret", key.first}});
+  }
+  page.Family("billsync_events_ignored_total", "Verified events that are stored and not applied, by reason",
+              MetricType::Counter);
+  for (const auto& [reason, count] : endpoint.ignored_by_reason) page.Sample(Number(count), {{"reason", reason}});
   page.Family("billsync_webhook_refused_total", "Webhook requests answered 400, by problem code", MetricType::Counter);
   for (const auto& [code, count] : endpoint.refused_by_code) page.Sample(Number(count), {{"code", code}});
   const auto inbox = sources.inbox->Stats();
@@ -77,6 +88,9 @@ void AddApply(Page& page, const MetricSources& sources) {
   for (const auto& [status, count] : stats.by_status) page.Sample(Number(count), {{"status", status}});
   page.Family("billsync_apply_failed_batches_total", "Batches the database refused as a whole", MetricType::Counter);
   page.Sample(Number(stats.failed_batches));
+  page.Family("billsync_same_second_ties_total",
+              "Rows that only the id decided, of two differing events of the same second", MetricType::Counter);
+  page.Sample(Number(stats.ties));
   page.Family("billsync_plan_changes_total", "Users whose tier or quota changed by an event", MetricType::Counter);
   page.Sample(Number(stats.plan_changes));
   page.Family("billsync_job_failures_total", "Scheduled jobs of this process that failed", MetricType::Counter);
@@ -98,6 +112,8 @@ void AddHttp(Page& page, const MetricSources& sources) {
               MetricType::Counter);
   for (const auto& [code, count] : http.problems) page.Sample(Number(count), {{"code", std::string(code)}});
   const auto pool = sources.pool->stats();
+  page.Family("billsync_db_sessions", "Database sessions the pool may open", MetricType::Gauge);
+  page.Sample(Number(pool.size));
   page.Family("billsync_db_sessions_in_use", "Database sessions of the pool in use", MetricType::Gauge);
   page.Sample(Number(pool.in_use));
   page.Family("billsync_db_pool_waits_total", "Times every session of the pool was taken", MetricType::Counter);
@@ -121,9 +137,18 @@ void AddEvents(Page& page, db::Session& session) {
 }
 
 void AddJobs(Page& page, db::Session& session, Instant now) {
+  const auto states = jobs::ListJobs(session);
+  // Not "job": Prometheus gives that name to what it scrapes.
   page.Family("billsync_job_age_seconds", "Seconds since a job last succeeded", MetricType::Gauge);
-  for (const auto& state : jobs::ListJobs(session)) {
-    if (state.last_ok_at) page.Sample(SecondsBetween(*state.last_ok_at, now), {{"job", state.job}});
+  for (const auto& state : states) {
+    if (state.last_ok_at) page.Sample(SecondsBetween(*state.last_ok_at, now), {{"job_name", state.job}});
+  }
+  page.Family("billsync_job_failing", "1 when the last run of a job failed", MetricType::Gauge);
+  for (const auto& state : states) page.Sample(state.last_error ? 1 : 0, {{"job_name", state.job}});
+  page.Family("billsync_job_overdue_seconds", "Seconds a job that nobody runs has been due", MetricType::Gauge);
+  for (const auto& state : states) {
+    const bool waits = !state.running && state.next_due_at < now;
+    page.Sample(waits ? SecondsBetween(state.next_due_at, now) : 0, {{"job_name", state.job}});
   }
 }
 
@@ -137,6 +162,21 @@ void AddUsage(Page& page, db::Session& session) {
   page.Sample(static_cast<double>(usage::RollupLag(session).count()) / 1000);
 }
 
+// Moments as Prometheus likes them, in Unix seconds. Both queries read the end of an index or a row a month.
+void AddMoments(Page& page, db::Session& session) {
+  db::Transaction tx(session, {.read_only = true});
+  const auto close = tx.Exec(sql::kLastClose);
+  const auto event = tx.Exec(sql::kLastEvent);
+  tx.Commit();
+  const auto add = [&](const char* name, const char* help, const std::optional<Instant>& at) {
+    page.Family(name, help, MetricType::Gauge);
+    if (at) page.Sample(std::chrono::duration<double>(at->time_since_epoch()).count());
+  };
+  add("billsync_last_close_timestamp_seconds", "When a month was last closed", close.Only().OptAt("closed_at"));
+  add("billsync_closed_until_timestamp_seconds", "The end of the newest closed month", close.Only().OptAt("until"));
+  add("billsync_last_event_timestamp_seconds", "When an event was last stored", event.Only().OptAt("received_at"));
+}
+
 // What the database knows is left out when it cannot be asked.
 void AddDatabase(Page& page, const MetricSources& sources) {
   std::optional<db::Pool::Lease> session;
@@ -145,6 +185,7 @@ void AddDatabase(Page& page, const MetricSources& sources) {
     AddEvents(page, **session);
     AddJobs(page, **session, sources.clock());
     AddUsage(page, **session);
+    AddMoments(page, **session);
   } catch (const db::Error& e) {
     Log(LogLevel::kWarning, "metrics of the database are left out", {{"error", e.what()}});
   }
@@ -157,6 +198,10 @@ void AddDatabase(Page& page, const MetricSources& sources) {
 
 std::string MetricsPage(const MetricSources& sources) {
   Page page;
+  page.Family("billsync_build_info", "1, with the version of this program", MetricType::Gauge);
+  page.Sample(1, {{"version", ProgramVersion()}});
+  page.Family("billsync_start_timestamp_seconds", "When this process began to count", MetricType::Gauge);
+  page.Sample(std::chrono::duration<double>(sources.started.time_since_epoch()).count());
   AddWebhook(page, sources);
   AddApply(page, sources);
   AddHttp(page, sources);

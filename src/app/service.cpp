@@ -128,7 +128,7 @@ void Service::Start() {
     http::Router admin_router;
     admin::AddRoutes(admin_router, {.guard = &p.guard,
                                     .metrics = {p.public_server.get(), &p.endpoint, &p.inbox, &p.applier, &p.scheduler,
-                                                &p.pool, SystemNow},
+                                                &p.pool, SystemNow, SystemNow()},
                                     .pool = &p.pool,
                                     .actions = &p.actions,
                                     .overviews = &p.overviews});

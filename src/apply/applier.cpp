@@ -263,6 +263,7 @@ void Applier::Count(const BatchResult& result) {
   const std::lock_guard lock(mutex_);
   if (result.claimed > 0) ++stats_.batches;
   stats_.plan_changes += static_cast<uint64_t>(result.plan_changes);
+  stats_.ties += result.ties;
   for (const auto& [status, count] : result.by_status) stats_.by_status[status] += count;
 }
 

@@ -72,6 +72,7 @@ class Batch {
   BatchResult Apply(bool& past_keys) {
     BatchResult result;
     result.events_read = Fold();
+    result.ties = folded_.ties;
     past_keys = true;
     ResolveLinks();
     if (links_resolved_) {

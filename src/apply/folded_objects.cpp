@@ -14,11 +14,27 @@ void ParkUnreadable(const Object& object, const std::vector<stripe::UnreadableEv
   }
 }
 
+// Whether only the id of a claimed event decided what the row is, and another choice would have made another row. At
+// the event's first attempt only, so that a review or another look at what is parked counts no tie twice.
+template <typename Fold>
+bool IsTie(const Fold& fold, const Object& object) {
+  if (!fold.needs_refetch || fold.order.size() < 2) return false;
+  const auto& winner = fold.order.back();
+  const auto& below = fold.order[fold.order.size() - 2];
+  return winner.above_previous == stripe::OrderRule::kEventId &&
+         std::ranges::any_of(object.claimed, [&](const auto* event) {
+           return event->attempts == 0 && (event->id == winner.event_id || event->id == below.event_id);
+         });
+}
+
 // The one way from a fold's result into a list.
 template <typename Fold>
-void Take(stripe::FoldResult<Fold> fold, const Object& object, std::vector<Work<Fold>>& into, Outcomes& outcomes) {
+void Take(stripe::FoldResult<Fold> fold, const Object& object, std::vector<Work<Fold>>& into, FoldedObjects& all,
+          Outcomes& outcomes) {
   ParkUnreadable(object, fold ? fold->unreadable : fold.error(), outcomes);
-  if (fold) into.push_back({std::move(*fold), object.claimed, ""});
+  if (!fold) return;
+  if (IsTie(*fold, object)) ++all.ties;
+  into.push_back({std::move(*fold), object.claimed, ""});
 }
 
 }  // namespace
@@ -49,33 +65,33 @@ bool OthersDependOn(EventUse use) {
 void FoldObject(const ObjectKey& key, const Object& object, FoldedObjects& into, Outcomes& outcomes) {
   switch (key.use) {
     case EventUse::kSubscription:
-      return Take(stripe::FoldSubscription(object.events), object, into.subscriptions, outcomes);
+      return Take(stripe::FoldSubscription(object.events), object, into.subscriptions, into, outcomes);
     case EventUse::kInvoice:
-      return Take(stripe::FoldInvoice(object.events), object, into.invoices, outcomes);
+      return Take(stripe::FoldInvoice(object.events), object, into.invoices, into, outcomes);
     case EventUse::kCustomer:
-      return Take(stripe::FoldCustomer(object.events), object, into.customers, outcomes);
+      return Take(stripe::FoldCustomer(object.events), object, into.customers, into, outcomes);
     case EventUse::kCheckoutSession:
       return ReadReferences(object, into.references, outcomes);
     case EventUse::kCharge:
-      return Take(stripe::FoldCharge(object.events), object, into.charges, outcomes);
+      return Take(stripe::FoldCharge(object.events), object, into.charges, into, outcomes);
     case EventUse::kPaymentIntent:
-      return Take(stripe::FoldPaymentIntent(object.events), object, into.payment_intents, outcomes);
+      return Take(stripe::FoldPaymentIntent(object.events), object, into.payment_intents, into, outcomes);
     case EventUse::kInvoicePayment:
-      return Take(stripe::FoldInvoicePayment(object.events), object, into.invoice_payments, outcomes);
+      return Take(stripe::FoldInvoicePayment(object.events), object, into.invoice_payments, into, outcomes);
     case EventUse::kRefund:
-      return Take(stripe::FoldRefund(object.events), object, into.refunds, outcomes);
+      return Take(stripe::FoldRefund(object.events), object, into.refunds, into, outcomes);
     case EventUse::kCreditNote:
-      return Take(stripe::FoldCreditNote(object.events), object, into.credit_notes, outcomes);
+      return Take(stripe::FoldCreditNote(object.events), object, into.credit_notes, into, outcomes);
     case EventUse::kDiscount:
-      return Take(stripe::FoldDiscount(object.events), object, into.discounts, outcomes);
+      return Take(stripe::FoldDiscount(object.events), object, into.discounts, into, outcomes);
     case EventUse::kActiveEntitlements:
-      return Take(stripe::FoldActiveEntitlements(object.events), object, into.features, outcomes);
+      return Take(stripe::FoldActiveEntitlements(object.events), object, into.features, into, outcomes);
     case EventUse::kPrice:
-      return Take(stripe::FoldPrice(object.events), object, into.prices, outcomes);
+      return Take(stripe::FoldPrice(object.events), object, into.prices, into, outcomes);
     case EventUse::kProduct:
-      return Take(stripe::FoldProduct(object.events), object, into.products, outcomes);
+      return Take(stripe::FoldProduct(object.events), object, into.products, into, outcomes);
     case EventUse::kSchedule:
-      return Take(stripe::FoldSchedule(object.events), object, into.schedules, outcomes);
+      return Take(stripe::FoldSchedule(object.events), object, into.schedules, into, outcomes);
     case EventUse::kIgnored:
       return;
   }

@@ -24,6 +24,8 @@ struct FoldedObjects {
   std::vector<PriceWork> prices;
   std::vector<ProductWork> products;
   std::vector<ScheduleWork> schedules;
+  // Objects of which a claimed event shares a second with another, nothing tells which came first, and they differ.
+  size_t ties = 0;
 };
 
 // Folds one object and adds it to its list. The claimed events that cannot be read are parked, whatever the kind; an

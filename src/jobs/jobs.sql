@@ -40,6 +40,6 @@ VALUES ($1, $2, $3, $4::timestamptz, now(), $5, $6::bigint, $7, $8)
 UPDATE billing_jobs SET next_due_at = now() WHERE job = $1
 
 -- name: ListJobs
-SELECT j.job, j.next_due_at, j.lease_owner, j.last_started_at, j.last_finished_at, j.last_ok_at, j.last_rows, j.last_error,
+SELECT j.job, j.next_due_at, j.lease_owner, coalesce(j.lease_until > now(), false) AS running, j.last_started_at, j.last_finished_at, j.last_ok_at, j.last_rows, j.last_error,
        extract(epoch FROM j.last_finished_at - j.last_started_at)::numeric(12, 3)::text AS last_seconds
 FROM billing_jobs j ORDER BY j.job

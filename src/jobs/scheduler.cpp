@@ -80,6 +80,7 @@ std::vector<JobState> ListJobs(db::Session& session) {
   for (const db::Row row : tx.Exec(sql::kListJobs)) {
     JobState state{.job = row.Text("job"), .next_due_at = row.At("next_due_at")};
     state.lease_owner = row.OptText("lease_owner");
+    state.running = row.Bool("running");
     state.last_error = row.OptText("last_error");
     state.last_seconds = row.OptText("last_seconds");
     state.last_started_at = row.OptAt("last_started_at");

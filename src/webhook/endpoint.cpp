@@ -1,5 +1,8 @@
 #include "billsync/webhook/endpoint.h"
 
+#include <algorithm>
+#include <array>
+
 #include "billsync/base/log.h"
 #include "billsync/stripe/event_use.h"
 
@@ -44,6 +47,10 @@ std::string_view Detail(stripe::EventRefusal refusal) {
   return "";
 }
 
+// The refusals that a secret has a part in.
+constexpr std::array kOfASecret = {stripe::SignatureRefusal::kMismatch, stripe::SignatureRefusal::kTooOld,
+                                   stripe::SignatureRefusal::kFromTheFuture};
+
 http::Response Unavailable(std::string_view code, std::string_view detail) {
   http::Response response = http::Problem(503, code, detail);
   response.headers.emplace_back("Retry-After", "1");
@@ -82,8 +89,15 @@ std::optional<billing::IgnoreReason> IgnoreReasonOf(const stripe::EventEnvelope&
   return std::nullopt;
 }
 
+// A series that begins at 0 shows the first failure as an increase, and a secret that never fits as one that never
+// moves.
 Endpoint::Endpoint(EndpointOptions options, Inbox& inbox, Clock clock)
-    : options_(std::move(options)), inbox_(inbox), clock_(std::move(clock)) {}
+    : options_(std::move(options)), inbox_(inbox), clock_(std::move(clock)) {
+  for (const auto& secret : options_.secrets) {
+    stats_.verified_by_secret[secret.name] = 0;
+    for (const auto refusal : kOfASecret) stats_.failed_by_secret[{secret.name, std::string(Code(refusal))}] = 0;
+  }
+}
 
 void Endpoint::AddTo(http::Router& router) {
   router.Add("POST", "/webhooks/stripe", [this](http::Request&& request, http::Responder responder) {
@@ -103,7 +117,10 @@ void Endpoint::Receive(http::Request&& request, http::Responder responder) {
   }
   const auto header = headers.empty() ? std::nullopt : std::optional(headers.front());
   const auto verified = stripe::VerifySignature(header, request.body, options_.secrets, clock_(), options_.tolerance);
-  if (!verified) return Refuse(responder, Code(verified.error()), Detail(verified.error()));
+  if (!verified) {
+    CountFailure(request, header.value_or(""), verified.error());
+    return Refuse(responder, Code(verified.error()), Detail(verified.error()));
+  }
   {
     const std::lock_guard lock(mutex_);
     ++stats_.verified_by_secret[verified->secret_name];
@@ -111,11 +128,27 @@ void Endpoint::Receive(http::Request&& request, http::Responder responder) {
   auto envelope = stripe::ReadEnvelope(request.body);
   if (!envelope) return Refuse(responder, Code(envelope.error()), Detail(envelope.error()));
   const auto ignored = IgnoreReasonOf(*envelope, options_.livemode);
+  if (ignored) {
+    const std::lock_guard lock(mutex_);
+    ++stats_.ignored_by_reason[std::string(billing::Code(*ignored))];
+  }
   std::string id = envelope->id;
   // std::function wants a copyable callable, a Responder only moves.
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   inbox_.Submit({std::move(*envelope), std::move(request.body), ignored},
                 [shared, id = std::move(id)](StoreOutcome outcome) { shared->Send(AnswerFor(outcome, id)); });
+}
+
+void Endpoint::CountFailure(const http::Request& request, std::string_view header, stripe::SignatureRefusal refusal) {
+  if (std::ranges::find(kOfASecret, refusal) == kOfASecret.end()) return;
+  // Which secret it fits, whatever its age.
+  const auto fits =
+      stripe::VerifySignature(header, request.body, options_.secrets, clock_(), std::chrono::seconds::max());
+  const std::lock_guard lock(mutex_);
+  for (const auto& secret : options_.secrets) {
+    if (fits && fits->secret_name != secret.name) continue;
+    ++stats_.failed_by_secret[{secret.name, std::string(Code(refusal))}];
+  }
 }
 
 void Endpoint::Refuse(http::Responder& responder, std::string_view code, std::string_view detail) {

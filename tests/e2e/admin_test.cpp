@@ -107,7 +107,7 @@ TEST(Admin, CountsWhatPeoplePageOn) {
   }
   EXPECT_EQ(MetricOf(page, "billsync_events{reason=\"unknown_customer\",status=\"parked\"}"), "1");
   EXPECT_EQ(MetricOf(page, "billsync_database_up"), "1");
-  EXPECT_TRUE(Eventually([&] { return Metric(service, "billsync_job_age_seconds{job=\"rollup\"}") != ""; }));
+  EXPECT_TRUE(Eventually([&] { return Metric(service, "billsync_job_age_seconds{job_name=\"rollup\"}") != ""; }));
   std::istringstream lines(page);
   for (std::string line; std::getline(lines, line);) {
     EXPECT_TRUE(line.starts_with("billsync_") || line.starts_with("# HELP billsync_") ||

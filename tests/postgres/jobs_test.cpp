@@ -154,6 +154,16 @@ TEST_F(JobsTest, AreListedWithHowTheyLastWent) {
   EXPECT_TRUE(states[1].last_finished_at && states[1].last_started_at && !states[1].lease_owner);
 }
 
+TEST_F(JobsTest, RunOnlyWhileTheirLeaseHolds) {
+  database_.Run(
+      "INSERT INTO billing_jobs (job, lease_owner, lease_until) VALUES"
+      " ('dead', 'gone:1', now() - interval '1 second'), ('held', 'other:1', now() + interval '1 hour')");
+  const auto states = jobs::ListJobs(*pool_.Acquire());
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_FALSE(states[0].running);
+  EXPECT_TRUE(states[1].running);
+}
+
 TEST_F(JobsTest, AreDueAtOnceWhenSomebodyAsks) {
   auto session = pool_.Acquire();
   EXPECT_FALSE(jobs::RequestRun(*session, "one")) << "no such job was ever scheduled";

@@ -22,6 +22,7 @@ struct MetricSources {
   const jobs::Scheduler* scheduler = nullptr;
   db::Pool* pool = nullptr;
   Clock clock;
+  Instant started{};  // since when the counters count
 };
 
 // The page in Prometheus' text format. Every name starts with billsync_. What needs the database (events by status,

@@ -40,6 +40,7 @@ struct JobState {
   std::optional<std::string> lease_owner{}, last_error{}, last_seconds{};
   std::optional<Instant> last_started_at{}, last_finished_at{}, last_ok_at{};
   std::optional<int64_t> last_rows{};
+  bool running = false;  // its lease is held and has not run out
 };
 
 std::vector<JobState> ListJobs(db::Session& session);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "billsync/base/instant.h"
@@ -27,6 +28,10 @@ struct EndpointOptions {
 struct EndpointStats {
   std::map<std::string, uint64_t> verified_by_secret;  // by the secret's name: tells when an old one is safe to drop
   std::map<std::string, uint64_t> refused_by_code;     // 400s by problem code
+  // Signatures that did not hold, by the secret's name and problem code. What fits no secret counts for each of them;
+  // what is too old or from the future for the one that fits.
+  std::map<std::pair<std::string, std::string>, uint64_t> failed_by_secret;
+  std::map<std::string, uint64_t> ignored_by_reason;  // verified events that are only stored, by reason
 };
 
 // Thread-safe; outlives the server whose router it was added to.
@@ -41,6 +46,7 @@ class Endpoint {
 
  private:
   void Receive(http::Request&& request, http::Responder responder);
+  void CountFailure(const http::Request& request, std::string_view header, stripe::SignatureRefusal refusal);
   void Refuse(http::Responder& responder, std::string_view code, std::string_view detail);
 
   const EndpointOptions options_;
