@@ -89,7 +89,8 @@ void AddApply(Page& page, const MetricSources& sources) {
   page.Family("billsync_apply_failed_batches_total", "Batches the database refused as a whole", MetricType::Counter);
   page.Sample(Number(stats.failed_batches));
   page.Family("billsync_same_second_ties_total",
-              "Rows that only the id decided, of two differing events of the same second", MetricType::Counter);
+              "Attempts where only the id decided what a row is, of two differing events of one second",
+              MetricType::Counter);
   page.Sample(Number(stats.ties));
   page.Family("billsync_plan_changes_total", "Users whose tier or quota changed by an event", MetricType::Counter);
   page.Sample(Number(stats.plan_changes));

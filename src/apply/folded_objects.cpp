@@ -15,7 +15,7 @@ void ParkUnreadable(const Object& object, const std::vector<stripe::UnreadableEv
 }
 
 // Whether only the id of a claimed event decided what the row is, and another choice would have made another row. At
-// the event's first attempt only, so that a review or another look at what is parked counts no tie twice.
+// the event's first attempt only, so that a review or another look at what is parked does not count again.
 template <typename Fold>
 bool IsTie(const Fold& fold, const Object& object) {
   if (!fold.needs_refetch || fold.order.size() < 2) return false;

@@ -40,7 +40,7 @@ struct ApplyOptions {
 struct ApplyStats {
   std::map<std::string, uint64_t> by_status;  // events by how an attempt ended
   uint64_t batches = 0, failed_batches = 0, plan_changes = 0;
-  uint64_t ties = 0;  // rows that only the id of one of two events of the same second decided
+  uint64_t ties = 0;  // first attempts where only the id of one of two events of a second decided what the row is
 };
 
 // Applies what is due, on a thread of its own. Any number of appliers, in any number of processes, may share a
