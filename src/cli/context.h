@@ -77,5 +77,7 @@ void AddAdjust(CLI::App& app, Context& context);
 void AddResetQuotas(CLI::App& app, Context& context);
 void AddExport(CLI::App& app, Context& context);
 void AddJobs(CLI::App& app, Context& context);
+void AddCompletion(CLI::App& app, Context& context);
+void AddMan(CLI::App& app, Context& context);
 
 }  // namespace billsync::cli

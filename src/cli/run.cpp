@@ -40,6 +40,8 @@ int RunCommand(int argc, char** argv) {
   AddResetQuotas(app, context);
   AddExport(app, context);
   AddJobs(app, context);
+  AddCompletion(app, context);
+  AddMan(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
