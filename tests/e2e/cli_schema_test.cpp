@@ -1,4 +1,4 @@
-// migrate, doctor, and what serve says of a database that is not ready.
+// migrate, and what serve says of a database that is not ready.
 #include <gtest/gtest.h>
 
 #include "e2e/commands.h"
@@ -6,8 +6,6 @@
 
 namespace billsync::testing {
 namespace {
-
-const std::map<std::string, std::string> kTokens = {{"BILLSYNC_ADMIN_TOKEN", "ops=0123456789abcdef"}};
 
 TEST(Migrate, MakesTheWholeSchemaOnAnEmptyDatabaseAndDoesNothingASecondTime) {
   TestDatabase database(TestDatabase::Contents::kEmpty);
@@ -59,76 +57,6 @@ TEST(Serve, OtherCommandsSayItToo) {
     EXPECT_EQ(result.status, 1) << command[0];
     EXPECT_NE(result.err.find("billsync doctor"), std::string::npos) << result.err;
   }
-}
-
-// The findings of `doctor --json` by check, with severity: "fault schema".
-std::set<std::string> Findings(const std::string& out) {
-  std::set<std::string> found;
-  for (const auto& line : ParsedLines(out)) {
-    found.insert(Member(line, "severity") + " " + Member(line, "check"));
-    EXPECT_EQ(Member(line, "severity") == "ok", Member(line, "mend").empty()) << out;  // each with what mends it
-  }
-  return found;
-}
-
-TEST(Doctor, NamesEveryFaultOfAnInstallationAndWhatMendsIt) {
-  TestDatabase database(TestDatabase::Contents::kEmpty);
-  const auto bare = RunProgram({"doctor", "--json"}, {});
-  EXPECT_EQ(bare.status, 3);
-  EXPECT_EQ(Findings(bare.out), (std::set<std::string>{"ok configuration", "fault secrets", "warning secrets",
-                                                       "fault plan map", "fault database"}))
-      << bare.out;
-  const auto unmigrated = Billsync(database, {"doctor", "--json"}, kTokens);
-  EXPECT_EQ(unmigrated.status, 3);
-  EXPECT_TRUE(Findings(unmigrated.out).contains("fault schema")) << unmigrated.out;
-  EXPECT_NE(unmigrated.out.find("run: billsync migrate"), std::string::npos);
-  const auto broken = RunProgram({"doctor", "--json"}, {{"BILLSYNC_LIVEMODE", "maybe"}, {"BILLSYNC_LISTEN", "x"}});
-  EXPECT_EQ(broken.status, 3);
-  EXPECT_EQ(ParsedLines(broken.out).size(), 2U) << broken.out;
-  EXPECT_EQ(Findings(broken.out), std::set<std::string>{"fault configuration"});
-}
-
-// This cluster does not flush to disk, which is what doctor has to say of it and all; on one that does it says nothing,
-// see DatabaseAway.CommandsSayThatTheDatabaseIsAway.
-TEST(Doctor, FindsAMigratedDatabaseHealthyExceptThatItMayLoseACommit) {
-  TestDatabase database;
-  const auto result = Billsync(database, {"doctor", "--json"}, kTokens);
-  EXPECT_EQ(result.status, 3);
-  EXPECT_EQ(Findings(result.out),
-            (std::set<std::string>{"ok configuration", "ok secrets", "ok plan map", "ok database", "fault durability",
-                                   "ok clock", "ok schema", "ok row-level security", "ok events", "ok metering"}))
-      << result.out;
-  EXPECT_EQ(result.out.find(kSecret), std::string::npos);
-  EXPECT_EQ(result.out.find("0123456789abcdef"), std::string::npos);
-  const auto people = Billsync(database, {"doctor"}, kTokens);
-  EXPECT_NE(people.out.find("→ set both on for this database"), std::string::npos) << people.out;
-}
-
-TEST(Doctor, NamesATriggerThatIsOffAndAnIndexThatIsMissing) {
-  TestDatabase database;
-  database.Run(
-      "ALTER TABLE agent_runs DISABLE TRIGGER agent_runs_meter_end; ALTER TABLE billing_usage DISABLE TRIGGER ALL; "
-      "ALTER "
-      "TABLE billing_usage ENABLE TRIGGER ALL; DROP INDEX idx_agent_runs_completed");
-  const auto result = Billsync(database, {"doctor", "--json"}, kTokens);
-  EXPECT_EQ(result.status, 3);
-  for (const char* part : {"agent_runs_meter_end of agent_runs is off: runs go uncounted",
-                           "ALTER TABLE billing_usage ENABLE ALWAYS TRIGGER billing_usage_closed_update",
-                           "CREATE INDEX CONCURRENTLY idx_agent_runs_completed"}) {
-    EXPECT_NE(result.out.find(part), std::string::npos) << result.out;
-  }
-}
-
-TEST(Doctor, PointsAtParkedEvents) {
-  TestDatabase database;
-  database.Run(
-      "INSERT INTO stripe_events (id, type, created, livemode, payload, status, reason) VALUES "
-      "('evt_1', 'invoice.paid', now(), false, '{}', 'parked', 'unknown_customer')");
-  const auto result = Billsync(database, {"doctor", "--json"}, kTokens);
-  EXPECT_EQ(result.status, 3);
-  EXPECT_TRUE(Findings(result.out).contains("warning events"));
-  EXPECT_NE(result.out.find("billsync events list --status parked --reason unknown_customer"), std::string::npos)
-      << result.out;
 }
 
 }  // namespace

@@ -129,7 +129,9 @@ TEST_F(DatabaseAway, CommandsSayThatTheDatabaseIsAway) {
   EXPECT_EQ(doctor.status, 3);
   EXPECT_NE(doctor.out.find("check DATABASE_URL"), std::string::npos) << doctor.out;
   cluster_->Start();
-  const auto healthy = Billsync(cluster_->url(), {"doctor"}, {{"BILLSYNC_ADMIN_TOKEN", "ops=0123456789abcdef"}});
+  const auto healthy =
+      Billsync(cluster_->url(), {"doctor"},
+               {{"BILLSYNC_ADMIN_TOKEN", "ops=0123456789abcdef"}, {"BILLSYNC_ADMIN_LISTEN", "127.0.0.1:1"}});
   EXPECT_EQ(healthy.status, 0) << healthy.out;
 }
 
