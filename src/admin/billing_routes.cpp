@@ -84,7 +84,7 @@ http::Response ExploreUsage(const ApiCall& call) {
 
 http::Response ShowOverview(const ApiCall& call) {
   auto session = call.parts.pool->Acquire();
-  return JsonAnswer(call.parts.overviews->Read(*session, call.parts.metrics.clock()).Json());
+  return JsonAnswer(ReadOverview(*session, call.parts.metrics.clock()).Json());
 }
 
 std::string OverviewSchema() {

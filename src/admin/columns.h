@@ -165,7 +165,7 @@ inline constexpr std::array kTiers{kTier, Column{"active", Kind::kInteger, "Acti
                                    Column{"ending", Kind::kInteger, "Ending", "Cancelled at their period's end"}};
 inline constexpr std::array kMonths{
     Column{"period", Kind::kMonth, "Month", "UTC"},
-    Column{"revenue_usd", Kind::kUsd, "Revenue", "Paid of the month's invoices, less refunds"},
+    Column{"revenue_usd", Kind::kUsd, "Revenue", "Paid in the month, less refunds: as the margin report"},
     Column{"cost_usd", Kind::kUsd, "Cost", "Cost of the month's runs"}};
 inline constexpr std::array kNearQuota{
     kUserId,

@@ -24,29 +24,19 @@ std::string EventCountsJson(const apply::EventCounts& events) {
 
 }  // namespace
 
-Listing OverviewReader::Months(db::Session& session, Instant now) {
-  const std::lock_guard lock(mutex_);
-  if (months_ && now - months_as_of_ < std::chrono::minutes(1)) return *months_;
-  const auto month = billing::Month::Of(now);
-  db::Transaction tx(session, {.read_only = true});
-  months_ =
-      MakeListing(columns::kMonths,
-                  tx.Exec(sql::kRevenueAndCost, db::Params::Of(MonthsBefore(month, 11).FirstDay(), month.FirstDay())));
-  tx.Commit();
-  months_as_of_ = now;
-  return *months_;
-}
-
-Overview OverviewReader::Read(db::Session& session, Instant now) {
+Overview ReadOverview(db::Session& session, Instant now) {
   Overview out;
   out.as_of = now;
-  out.months = Months(session, now);
+  const auto month = billing::Month::Of(now);
   const std::string from = FormatInstant(now - std::chrono::hours(24 * 29)).substr(0, 10);
   const std::string until = FormatInstant(now + std::chrono::hours(24)).substr(0, 10);
   {
     db::Transaction tx(session, {.read_only = true, .snapshot = true});
     out.revenue = MakeListing(columns::kRevenue, tx.Exec(sql::kRecurringRevenue));
     out.tiers = MakeListing(columns::kTiers, tx.Exec(sql::kSubscriptionsByTier));
+    out.months = MakeListing(
+        columns::kMonths,
+        tx.Exec(sql::kRevenueAndCost, db::Params::Of(MonthsBefore(month, 11).FirstDay(), month.FirstDay())));
     out.days = MakeListing(columns::kUsageDays, tx.Exec(sql::kUsageByDay, db::Params::Of(from, until, nullptr)));
     const auto near = tx.Exec(sql::kNearQuota);
     out.near_quota = MakeListing(columns::kNearQuota, near);

@@ -26,18 +26,33 @@ WHERE s.status IN ('active', 'trialing', 'past_due')
 GROUP BY s.plan_tier ORDER BY s.plan_tier DESC
 
 -- name: RevenueAndCost
--- By month from $1 to $2: what invoices issued in it were paid, less what was refunded, and what its runs cost. Reads
--- the invoices once, from one end to the other; billing_usage_by_day has a row a day and model.
-SELECT to_char(m.month, 'YYYY-MM') AS period, coalesce(r.revenue_usd, 0)::numeric(30, 2)::text AS revenue_usd,
-       coalesce((SELECT sum(d.cost_usd) FROM billing_usage_by_day d
-                 WHERE d.day >= m.month AND d.day < m.month + interval '1 month'), 0)::numeric(30, 2)::text AS cost_usd
-FROM (SELECT g AS month
+-- By month from $1 to $2: revenue as the margin report has it, and what the month's runs cost. A closed month brought
+-- what was reported for it; an open one what its invoices are worth, and what those of closed months have changed by since,
+-- if it is the one that reports it. Reads rollups by day: no invoice, no run.
+WITH worth AS (
+    SELECT date_trunc('month', d.day::timestamp)::date AS month, sum(d.revenue_usd) AS usd
+    FROM billing_revenue_by_day d GROUP BY 1
+), late AS (
+    SELECT l.reported AS month,
+           sum(coalesce(w.usd, 0) - coalesce((SELECT sum(c.revenue_usd) FROM billing_closed_revenue_by_month c
+                                              WHERE c.paid_period = l.closed), 0)) AS usd
+    FROM billing_late_months() l LEFT JOIN worth w ON w.month = l.closed
+    GROUP BY l.reported
+), cost AS (
+    SELECT date_trunc('month', d.day::timestamp)::date AS month, sum(d.cost_usd) AS usd
+    FROM billing_usage_by_day d WHERE d.day >= $1::date GROUP BY 1
+)
+SELECT to_char(m.month, 'YYYY-MM') AS period,
+       (CASE WHEN p.closed_at IS NULL THEN coalesce(w.usd, 0) + coalesce(l.usd, 0)
+             ELSE coalesce((SELECT sum(c.revenue_usd) FROM billing_closed_revenue_by_month c
+                            WHERE c.period_start = m.month), 0) END)::numeric(30, 2)::text AS revenue_usd,
+       coalesce(k.usd, 0)::numeric(30, 2)::text AS cost_usd
+FROM (SELECT g::date AS month
       FROM generate_series($1::date::timestamp, $2::date::timestamp, interval '1 month') g) m
-LEFT JOIN (SELECT date_trunc('month', coalesce(b.issued_at, b.created_at)) AS month,
-                  sum(coalesce(b.amount_paid_usd, 0) - coalesce(b.amount_refunded_usd, 0)) AS revenue_usd
-           FROM billing_invoices b
-           WHERE coalesce(b.issued_at, b.created_at) >= $1::date::timestamp AT TIME ZONE 'UTC' AND NOT b.deleted
-           GROUP BY 1) r ON r.month = m.month AT TIME ZONE 'UTC'
+LEFT JOIN billing_periods p ON p.period_start = m.month
+LEFT JOIN worth w ON w.month = m.month
+LEFT JOIN late l ON l.month = m.month
+LEFT JOIN cost k ON k.month = m.month
 ORDER BY m.month
 
 -- name: NearQuota

@@ -76,10 +76,23 @@ std::optional<Identity> TokenGuard::Identify(const http::Request& request) const
   const Instant now = clock_();
   for (const SessionKey& key : keys_) {
     if (session->starts_with(key.fingerprint() + ".")) {
-      if (auto identity = key.Check(*session, now)) return identity;
+      if (auto identity = key.Check(*session, now); identity && !HasEnded(*identity)) return identity;
     }
   }
   return std::nullopt;
+}
+
+void TokenGuard::EndSession(const Identity& identity) const {
+  if (!identity.by_cookie || !identity.ends) return;
+  const Instant now = clock_();
+  const std::lock_guard lock(mutex_);
+  std::erase_if(ended_, [&](const auto& one) { return one.second <= now; });
+  ended_.emplace(identity.csrf, *identity.ends);
+}
+
+bool TokenGuard::HasEnded(const Identity& identity) const {
+  const std::lock_guard lock(mutex_);
+  return ended_.contains(identity.csrf);
 }
 
 std::optional<std::string> TokenGuard::OpenSession(std::string_view token) const {

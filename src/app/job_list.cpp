@@ -13,6 +13,12 @@
 namespace billsync::app {
 namespace {
 
+void CondenseRevenue(db::Session& session) {
+  db::Transaction tx(session);
+  tx.Exec(sql::kCondenseRevenue);
+  tx.Commit();
+}
+
 // Drains what changed since the last run. While the first fill is under way, each run takes in one month before that;
 // and once a minute the rows of the open months are compared, in case somebody else wrote them.
 class RollupJob {
@@ -27,6 +33,7 @@ class RollupJob {
     outcome.rows += usage::Rollup(session, now);
     if (now >= next_comparison_) {
       outcome.rows += usage::RestoreOpenMonths(session, now);
+      CondenseRevenue(session);
       next_comparison_ = now + std::chrono::minutes(1);
     }
     outcome.detail += "rows of billing_usage brought up to date";

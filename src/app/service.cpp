@@ -102,7 +102,6 @@ struct Service::Parts {
   admin::TokenGuard guard;
   admin::Actions actions;
   admin::LoginLimit login_limit;
-  admin::OverviewReader overviews;
   std::unique_ptr<admin::Readiness> readiness;
   std::unique_ptr<http::Server> public_server, admin_server;
   uint16_t public_port = 0, admin_port = 0;
@@ -130,14 +129,10 @@ void Service::Start() {
                                     .metrics = {p.public_server.get(), &p.endpoint, &p.inbox, &p.applier, &p.scheduler,
                                                 &p.pool, SystemNow, SystemNow()},
                                     .pool = &p.pool,
-                                    .actions = &p.actions,
-                                    .overviews = &p.overviews});
-    console::AddConsole(admin_router, {.guard = &p.guard,
-                                       .pool = &p.pool,
-                                       .actions = &p.actions,
-                                       .overviews = &p.overviews,
-                                       .login_limit = &p.login_limit,
-                                       .clock = SystemNow});
+                                    .actions = &p.actions});
+    console::AddConsole(
+        admin_router,
+        {.guard = &p.guard, .pool = &p.pool, .actions = &p.actions, .login_limit = &p.login_limit, .clock = SystemNow});
     p.admin_server = std::make_unique<http::Server>(std::move(admin_router), AdminLimits(), "admin");
     p.admin_port = p.admin_server->Bind(p.config.admin_listen);
   }

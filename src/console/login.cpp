@@ -81,6 +81,7 @@ http::Response PostLogin(const ConsoleParts& parts, const http::Request& request
 }
 
 http::Response PostLogout(const PageCall& call) {
+  call.parts.guard->EndSession(call.identity);
   auto response = RedirectTo("/login");
   SetCookie(call.request, response, "", 0);
   response.headers.emplace_back("Clear-Site-Data", "\"cache\"");

@@ -119,7 +119,7 @@ Html FailingJobs(const admin::Overview& overview) {
 http::Response OverviewPage(const PageCall& call) {
   auto session = call.parts.pool->Acquire();
   const Instant now = call.parts.clock();
-  const auto overview = call.parts.overviews->Read(*session, now);
+  const auto overview = admin::ReadOverview(*session, now);
   const std::string first = FormatInstant(now - std::chrono::hours(24 * 29)).substr(0, 10);
   const std::string last = FormatInstant(now).substr(0, 10);
 

@@ -7,6 +7,6 @@ cd "$(dirname "$0")"
 if [ "${SHORT:-}" ]; then
   export RUNS=${RUNS:-100000} REPEATS=${REPEATS:-2} SECONDS_EACH=${SECONDS_EACH:-2} RESET_USERS=${RESET_USERS:-10000}
 fi
-for bench in usage.sh; do
+for bench in usage.sh export.sh console.sh; do
   "./$bench"
 done

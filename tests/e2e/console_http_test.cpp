@@ -97,9 +97,13 @@ TEST(ConsoleHttp, KeepsASessionInACookieThatNoScriptAndNoOtherSiteCanUse) {
   EXPECT_THAT(page->body, Not(HasSubstr(" style=")));
   EXPECT_THAT(page->body, Not(HasSubstr("<script>")));
   EXPECT_EQ(ada.Get("/api/v1/jobs")->status, 200) << "a page's own requests carry the cookie";
+  Person bob(service);
+  bob.LogIn(kOpsToken);
   const auto out = ada.Post("/logout", "csrf=" + ada.csrf);
   EXPECT_EQ(out->status, 303);
   EXPECT_THAT(out->get_header_value("Set-Cookie"), HasSubstr("Max-Age=0"));
+  EXPECT_EQ(ada.Get("/api/v1/jobs")->status, 401) << "whoever kept the cookie";
+  EXPECT_EQ(bob.Get("/api/v1/jobs")->status, 200) << "a session of the same token";
 }
 
 TEST(ConsoleHttp, ChangesNothingForAForgedForm) {

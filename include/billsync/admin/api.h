@@ -18,7 +18,6 @@ struct AdminParts {
   MetricSources metrics;
   db::Pool* pool = nullptr;
   Actions* actions = nullptr;
-  OverviewReader* overviews = nullptr;
 };
 
 // Adds every route of openapi.json. All need a token, or a session of the console; those that change something, or

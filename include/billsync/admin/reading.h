@@ -1,7 +1,6 @@
 // What API and console show of the billing tables. Every function reads one snapshot and pages by key.
 #pragma once
 
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -95,18 +94,7 @@ struct Overview {
   std::vector<jobs::JobState> jobs;
   std::string Json() const;
 };
-// Reads overviews. Thread-safe. Revenue and cost by month read every invoice of a year, so they are kept for a minute;
-// everything else is as of the call.
-class OverviewReader {
- public:
-  Overview Read(db::Session& session, Instant now);
-
- private:
-  Listing Months(db::Session& session, Instant now);
-
-  std::mutex mutex_;  // held while the months are read: who comes meanwhile needs the same
-  std::optional<Listing> months_;
-  Instant months_as_of_{};
-};
+// Reads rollups and small tables: neither runs nor invoices.
+Overview ReadOverview(db::Session& session, Instant now);
 
 }  // namespace billsync::admin

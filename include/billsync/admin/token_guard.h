@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,7 +17,7 @@ namespace billsync::admin {
 // A handler that is told who asks.
 using IdentifiedHandler = std::function<void(const Identity&, http::Request&& request, http::Responder responder)>;
 
-// Wraps handlers so that they run only for somebody of a sufficient role. Immutable, thread-safe.
+// Wraps handlers so that they run only for somebody of a sufficient role. Thread-safe.
 class TokenGuard {
  public:
   explicit TokenGuard(std::vector<Token> tokens, Clock clock = SystemNow);
@@ -30,6 +32,10 @@ class TokenGuard {
   // A new session of the token's owner, for the cookie kSessionCookie; none for an unknown token.
   std::optional<std::string> OpenSession(std::string_view token) const;
 
+  // Ends a session before its time, in this process: another one with the same tokens accepts it until its end.
+  // `identity` is whose request it came with; one without a session is nothing to end.
+  void EndSession(const Identity& identity) const;
+
   // 401 without a known token or session, 403 when its role is not enough, or when a browser's request that changes
   // something comes from another site or without its session's form token. The guard must outlive the router.
   http::Handler Require(Role role, http::Handler handler) const;
@@ -37,10 +43,13 @@ class TokenGuard {
 
  private:
   const SessionKey* KeyOf(std::string_view token) const;
+  bool HasEnded(const Identity& identity) const;
 
   const std::vector<Token> tokens_;
   const Clock clock_;
   std::vector<SessionKey> keys_;  // one a token, in the same order
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, Instant> ended_;  // form token of a session that was ended → when it is over anyway
 };
 
 // Why a browser's request that changes something must be refused; empty when it may go on. The site is told by Origin

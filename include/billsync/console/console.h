@@ -17,7 +17,6 @@ struct ConsoleParts {
   const admin::TokenGuard* guard = nullptr;
   db::Pool* pool = nullptr;
   admin::Actions* actions = nullptr;
-  admin::OverviewReader* overviews = nullptr;
   admin::LoginLimit* login_limit = nullptr;
   Clock clock;
 };
