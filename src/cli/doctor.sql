@@ -25,7 +25,7 @@ WHERE to_regclass('public.' || t.name) IS NOT NULL AND NOT EXISTS (
 -- Triggers that metering and closed months rest on, and that are missing or switched off: also those that fire for
 -- everybody and now only for some.
 SELECT e.table_name, e.trigger_name, e.always, t.oid IS NULL AS missing
-FROM (VALUES ('agent_runs', 'agent_runs_increment_usage', false), ('agent_runs', 'agent_runs_meter_end', false),
+FROM (VALUES ('agent_runs', 'agent_runs_increment_usage', false),
              ('agent_runs', 'agent_runs_recount_usage', false), ('agent_runs', 'agent_runs_retire', false),
              ('agent_runs', 'agent_runs_retire_all', false),
              ('billing_usage', 'billing_usage_closed_insert', true),

@@ -5,8 +5,8 @@
 namespace billsync::usage {
 namespace {
 
-// Few enough that nobody who needs one of their rows waits long.
-constexpr int kUsersPerTransaction = 500;
+// Of users, which are some hundred rows: few enough that nobody who needs one of them waits long.
+constexpr int kPagesPerTransaction = 8;
 
 std::vector<QuotaReset> ReadResets(const db::Result& rows) {
   std::vector<QuotaReset> resets;
@@ -22,20 +22,19 @@ std::vector<QuotaReset> ReadResets(const db::Result& rows) {
 
 int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_of, const QuotaResetBatch& on_batch) {
   int64_t resets = 0;
-  std::optional<std::string> after;
-  for (;;) {
+  for (std::optional<int64_t> page = 0; page;) {
     db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
-    const auto batch = tx.Exec(sql::kResetQuotaBatch, db::Params::Of(as_of, after, kUsersPerTransaction));
-    after = batch.Only().OptText("seen");
-    if (!after) return resets;
+    const auto batch = tx.Exec(sql::kResetQuotaBatch, db::Params::Of(as_of, *page, kPagesPerTransaction));
+    page = batch.Only().OptInt("next_page");
     std::vector<QuotaReset> done;
     if (const auto users = batch.Only().OptText("reset_users")) {
       done = ReadResets(tx.Exec(sql::kResetsOfThisTransaction, db::Params::Of(*users)));
     }
     tx.Commit();
     resets += static_cast<int64_t>(done.size());
-    on_batch(done);
+    if (!done.empty()) on_batch(done);
   }
+  return resets;
 }
 
 std::vector<QuotaReset> QuotasDue(db::Session& session, const std::string& as_of) {

@@ -1,8 +1,9 @@
 -- name: ResetQuotaBatch
--- A batch of what reset_monthly_quotas() does for the UTC day $1 (NULL: today): of the users who are due and follow $2
--- by id, at most $3. Locks those users.
-SELECT seen, reset_users
-FROM billing_reset_quota_batch(coalesce($1::date, (now() AT TIME ZONE 'UTC')::date), $2::uuid, $3::int)
+-- A batch of what reset_monthly_quotas() does for the UTC day $1 (NULL: today): of the users who are due and whose rows lie
+-- in the $3 pages of users from the page $2 on, or in the next ones that have any. Waits for the batch of another caller;
+-- locks those users.
+SELECT next_page, reset_users
+FROM billing_reset_quota_pages(coalesce($1::date, (now() AT TIME ZONE 'UTC')::date), $2::bigint, $3::int)
 
 -- name: ResetsOfThisTransaction
 -- Who ($1) was reset by the statement before, in this transaction.

@@ -75,11 +75,12 @@ struct Recomputed {
 // Drains the month, records what its runs say and is not recorded, and publishes the whole month, and its days.
 Recomputed Recompute(db::Transaction& tx, const billing::Month& month, Instant now, const std::string& take_over_from) {
   const auto first_day = db::Params::Of(month.FirstDay());
+  PlanForOnePass(tx);
   DrainDeltas(tx, kAllDeltas, month);
   Recomputed result{.decreases = tx.Exec(sql::kRecordDrift, first_day).Only().Int("decreases")};
   result.changed = BookLateDeltas(tx, now);
   if (!DaysAreEven(tx, month)) tx.Exec(sql::kRecomputeDays, first_day);
-  result.changed += Publish(tx, PairsOfMonth(tx, month), take_over_from);
+  result.changed += tx.Exec(sql::kPublishMonth, db::Params::Of(month.FirstDay(), take_over_from)).affected();
   return result;
 }
 
@@ -101,6 +102,10 @@ void PrepareFill(db::Session& session) {
 
 void LockRollup(db::Transaction& tx) {
   tx.Exec(sql::kLockRollup);
+}
+
+void PlanForOnePass(db::Transaction& tx) {
+  tx.Exec(sql::kPlanForOnePass);
 }
 
 bool DaysAreEven(db::Transaction& tx, const billing::Month& month) {

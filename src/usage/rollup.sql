@@ -2,6 +2,11 @@
 -- One rollup at a time, so that what is published is never older than what was. Ends with the transaction.
 SELECT pg_advisory_xact_lock(7243392016)
 
+-- name: PlanForOnePass
+-- For the rest of the transaction: what reads the runs of a whole month groups them in memory, in one process. Spilled to
+-- disk, or grouped by each worker and again by the leader, many small groups take about twice as long.
+SELECT set_config('work_mem', '128MB', true), set_config('max_parallel_workers_per_gather', '0', true)
+
 -- name: DrainDeltas
 -- Moves up to $1 deltas into billing_usage_by_model and billing_usage_by_day, and returns the pairs of user and month they touched. A delta that
 -- is not committed yet is not seen and comes later; deleting and adding are one transaction: each is counted once.
@@ -162,7 +167,7 @@ SELECT count(*) AS adjustments FROM booked
 -- without usage any more becomes zero; a user that is gone has no row to write, nor has a closed month. A row that billsync did not write
 -- (rolled_up_at is NULL: the platform's own history, whose runs may be purged) is left alone in months before $3.
 -- Sums below zero can only come from a ledger that has drifted, which verification tells of; nobody else's usage waits
--- for that. Locks the usage rows it changes, in user order.
+-- for that. Locks the usage rows it is given, in user order.
 WITH totals AS (
     SELECT p.user_id, p.month, coalesce(sum(m.completed_runs), 0) AS completed,
            coalesce(sum(m.failed_runs), 0) AS failed, coalesce(sum(m.cancelled_runs), 0) AS cancelled,
@@ -191,6 +196,60 @@ ON CONFLICT (user_id, period_start) DO UPDATE SET
     total_cost_exact_usd = EXCLUDED.total_cost_exact_usd, cost_breakdown = EXCLUDED.cost_breakdown,
     rolled_up_at = EXCLUDED.rolled_up_at
 WHERE (b.rolled_up_at IS NOT NULL OR b.period_start >= $3::date)
+  AND (b.period_end, b.total_runs, b.failed_runs, b.cancelled_runs, b.unpriced_runs, b.total_tokens, b.total_cost_usd,
+       b.total_cost_exact_usd, b.cost_breakdown)
+   IS DISTINCT FROM
+      (EXCLUDED.period_end, EXCLUDED.total_runs, EXCLUDED.failed_runs, EXCLUDED.cancelled_runs, EXCLUDED.unpriced_runs,
+       EXCLUDED.total_tokens, EXCLUDED.total_cost_usd, EXCLUDED.total_cost_exact_usd, EXCLUDED.cost_breakdown)
+
+-- name: PublishMonth
+-- As PublishPairs, for every user with usage in the open month $1, recorded or published; $2 is the $3 of PublishPairs. Without the round
+-- trip of the pairs, and only rows that differ are offered to ON CONFLICT, which locks each it is given: what somebody
+-- else has changed in billing_usage and not committed is not seen. Index billing_usage_by_model_pkey.
+WITH recorded AS (
+    SELECT m.user_id, sum(m.completed_runs) AS completed, sum(m.failed_runs) AS failed, sum(m.cancelled_runs) AS cancelled,
+           sum(m.unpriced_runs) AS unpriced, sum(m.tokens) AS tokens,
+           billing_usage_amount(greatest(sum(m.cost_usd), 0)) AS cost,
+           jsonb_object_agg(m.model, billing_usage_amount(m.cost_usd))
+               FILTER (WHERE m.completed_runs + m.failed_runs + m.cancelled_runs > 0) AS breakdown
+    FROM billing_usage_by_model m
+    WHERE m.month = $1::date
+    GROUP BY m.user_id
+), totals AS (
+    SELECT user_id, greatest(coalesce(r.completed, 0), 0) AS completed, greatest(coalesce(r.failed, 0), 0) AS failed,
+           greatest(coalesce(r.cancelled, 0), 0) AS cancelled, greatest(coalesce(r.unpriced, 0), 0) AS unpriced,
+           least(greatest(coalesce(r.tokens, 0), 0), 9223372036854775807) AS tokens,
+           coalesce(r.cost, 0.0000) AS cost, coalesce(r.breakdown, '{}') AS breakdown
+    FROM recorded r
+    FULL JOIN (SELECT b.user_id, b.period_end, b.total_runs, b.failed_runs, b.cancelled_runs, b.unpriced_runs,
+                      b.total_tokens, b.total_cost_usd, b.total_cost_exact_usd, b.cost_breakdown, b.rolled_up_at
+               FROM billing_usage b
+               WHERE b.period_start = $1::date) p USING (user_id)
+    WHERE p.rolled_up_at IS NULL
+       OR (p.period_end, p.total_runs, p.failed_runs, p.cancelled_runs, p.unpriced_runs, p.total_tokens, p.total_cost_usd,
+           p.total_cost_exact_usd, p.cost_breakdown)
+          IS DISTINCT FROM
+          (($1::date + interval '1 month')::date, greatest(coalesce(r.completed, 0), 0), greatest(coalesce(r.failed, 0), 0),
+           greatest(coalesce(r.cancelled, 0), 0), greatest(coalesce(r.unpriced, 0), 0),
+           least(greatest(coalesce(r.tokens, 0), 0), 9223372036854775807), round(coalesce(r.cost, 0), 2),
+           coalesce(r.cost, 0), coalesce(r.breakdown, '{}'))
+)
+INSERT INTO billing_usage AS b (
+    user_id, period_start, period_end, total_runs, failed_runs, cancelled_runs, unpriced_runs, total_tokens,
+    total_cost_usd, total_cost_exact_usd, cost_breakdown, rolled_up_at)
+SELECT t.user_id, $1::date, ($1::date + interval '1 month')::date, t.completed, t.failed, t.cancelled, t.unpriced,
+       t.tokens, round(t.cost, 2), t.cost, t.breakdown, now()
+FROM totals t
+JOIN users u ON u.id = t.user_id
+WHERE NOT EXISTS (SELECT FROM billing_periods c WHERE c.period_start = $1::date AND c.closed_at IS NOT NULL)
+ORDER BY t.user_id
+ON CONFLICT (user_id, period_start) DO UPDATE SET
+    period_end = EXCLUDED.period_end, total_runs = EXCLUDED.total_runs, failed_runs = EXCLUDED.failed_runs,
+    cancelled_runs = EXCLUDED.cancelled_runs, unpriced_runs = EXCLUDED.unpriced_runs,
+    total_tokens = EXCLUDED.total_tokens, total_cost_usd = EXCLUDED.total_cost_usd,
+    total_cost_exact_usd = EXCLUDED.total_cost_exact_usd, cost_breakdown = EXCLUDED.cost_breakdown,
+    rolled_up_at = EXCLUDED.rolled_up_at
+WHERE (b.rolled_up_at IS NOT NULL OR b.period_start >= $2::date)
   AND (b.period_end, b.total_runs, b.failed_runs, b.cancelled_runs, b.unpriced_runs, b.total_tokens, b.total_cost_usd,
        b.total_cost_exact_usd, b.cost_breakdown)
    IS DISTINCT FROM

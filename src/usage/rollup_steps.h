@@ -12,6 +12,9 @@ void LockRollup(db::Transaction& tx);
 // Drains everything of an open month and publishes all its rows. Returns the number of rows that changed.
 int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant now);
 
+// For the rest of `tx`: memory and plans for statements that read all runs of a month.
+void PlanForOnePass(db::Transaction& tx);
+
 // Whether the month's days add up to its usage by model. Reads no runs.
 bool DaysAreEven(db::Transaction& tx, const billing::Month& month);
 

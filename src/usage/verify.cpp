@@ -54,6 +54,7 @@ std::vector<billing::Month> RewrittenMonths(db::Session& session) {
 }
 
 MonthCheck CheckMonth(db::Transaction& tx, const billing::Month& month) {
+  PlanForOnePass(tx);
   const auto params = db::Params::Of(month.FirstDay());
   const auto rows = tx.Exec(sql::kPeriodState, params);
   const db::Row state = rows.Only();

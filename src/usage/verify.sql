@@ -9,12 +9,12 @@ ORDER BY d.user_id, d.model
 -- What is recorded of the month $1 and neither published in billing_usage nor booked as an adjustment of it, or the
 -- reverse, per user. Rows that the platform wrote itself are its own business. A breakdown or a rounding that does not
 -- follow from the rest shows as a difference of zero. Users that are gone have no row. What waits in the deltas is not
--- recorded yet.
+-- recorded yet. Numbers in jsonb are equal whatever their zeros.
 WITH recorded AS (
     SELECT m.user_id, sum(m.completed_runs) AS completed_runs, sum(m.failed_runs) AS failed_runs,
            sum(m.cancelled_runs) AS cancelled_runs, sum(m.unpriced_runs) AS unpriced_runs, sum(m.tokens) AS tokens,
            sum(m.cost_usd) AS cost_usd,
-           coalesce(jsonb_object_agg(m.model, billing_usage_amount(m.cost_usd))
+           coalesce(jsonb_object_agg(m.model, m.cost_usd)
                         FILTER (WHERE m.completed_runs + m.failed_runs + m.cancelled_runs > 0), '{}') AS breakdown
     FROM billing_usage_by_model m
     WHERE m.month = $1::date

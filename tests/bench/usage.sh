@@ -63,8 +63,9 @@ migrate() {
 }
 
 readonly month="date_trunc('month', now() - interval '3 months')"
+# count(t), not count(*): what nobody reads of a subquery PostgreSQL does not compute, and the sums are the point.
 bare() {
-  sql "$1" -c "SELECT count(*) FROM (SELECT user_id, model_used, count(*), sum(cost_usd), sum(tokens_total) FROM agent_runs
+  sql "$1" -c "SELECT count(t) FROM (SELECT user_id, model_used, count(*), sum(cost_usd), sum(tokens_total) FROM agent_runs
     WHERE created_at >= $month AND created_at < $month + interval '1 month'
       AND status IN ('completed', 'failed', 'cancelled') GROUP BY user_id, model_used OFFSET 0) t"
 }

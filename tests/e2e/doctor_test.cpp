@@ -66,12 +66,12 @@ TEST(Doctor, FindsAMigratedDatabaseHealthyExceptThatItMayLoseACommit) {
 TEST(Doctor, NamesATriggerThatIsOffAndAnIndexThatIsMissing) {
   TestDatabase database;
   database.Run(
-      "ALTER TABLE agent_runs DISABLE TRIGGER agent_runs_meter_end; ALTER TABLE billing_usage DISABLE TRIGGER ALL; "
+      "ALTER TABLE agent_runs DISABLE TRIGGER agent_runs_recount_usage; ALTER TABLE billing_usage DISABLE TRIGGER ALL; "
       "ALTER "
       "TABLE billing_usage ENABLE TRIGGER ALL; DROP INDEX idx_agent_runs_completed");
   const auto result = Billsync(database, {"doctor", "--json"}, kTokens);
   EXPECT_EQ(result.status, 3);
-  for (const char* part : {"agent_runs_meter_end of agent_runs is off: runs go uncounted",
+  for (const char* part : {"agent_runs_recount_usage of agent_runs is off: runs go uncounted",
                            "ALTER TABLE billing_usage ENABLE ALWAYS TRIGGER billing_usage_closed_update",
                            "CREATE INDEX CONCURRENTLY idx_agent_runs_completed"}) {
     EXPECT_NE(result.out.find(part), std::string::npos) << result.out;

@@ -106,6 +106,19 @@ TEST_F(QuotaConsumeTest, ARunThatEndsFreesWhatWasTakenForItAndCountsIfItComplete
   EXPECT_EQ(Reserved(), "1") << "a run from before frees nothing";
 }
 
+TEST_F(QuotaConsumeTest, ARunThatRunsAgainHoldsAgainWhatItsEndFreed) {
+  AddUser(database_, 1, {{"monthly_runs_quota", "10"}});
+  Try();
+  Try();
+  AddRun(database_, 1, 1, {{"status", "'running'"}});
+  for (int end = 1; end <= 2; ++end) {
+    database_.Run("UPDATE agent_runs SET status = 'completed', completed_at = now(), cost_usd = 1, tokens_total = 1");
+    EXPECT_EQ(Decision(), "allow 1+1") << "however often it ends";
+    database_.Run("UPDATE agent_runs SET status = 'running', completed_at = NULL");
+    EXPECT_EQ(Decision(), "allow 0+2");
+  }
+}
+
 TEST_F(QuotaConsumeTest, WhatNobodyStartedIsFreeAgainAfterAWhile) {
   AddUser(database_, 1, {{"monthly_runs_quota", "1"}});
   EXPECT_EQ(Try(), "warn");

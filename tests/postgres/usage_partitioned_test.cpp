@@ -81,6 +81,25 @@ TEST_F(UsagePartitionedTest, FollowsARunThatMovesToAnotherPartition) {
   EXPECT_EQ(database_.Value("SELECT count(*) FROM billing_retired_runs"), "0");
 }
 
+TEST_F(UsagePartitionedTest, ForgetsARunThatMovesAndRunsAgain) {
+  database_.Run("UPDATE users SET monthly_runs_used = 2, quota_reset_date = NULL, created_at = '2026-10-01'");
+  database_.Run("UPDATE agent_runs SET completed_at = now()");
+  const int used = std::stoi(Used());
+  database_.Run("UPDATE agent_runs SET created_at = '2026-11-02', status = 'running', completed_at = NULL");
+  Rollup();
+  EXPECT_EQ(Usage(), "") << "in neither month";
+  EXPECT_EQ(std::stoi(Used()), used - 2);
+  database_.Run("UPDATE agent_runs SET status = 'completed', completed_at = now(), cost_usd = 2, tokens_total = 7");
+  Rollup();
+  EXPECT_EQ(Usage(), "11 2 4.00");
+  EXPECT_EQ(std::stoi(Used()), used);
+}
+
+TEST_F(UsagePartitionedTest, RefusesTokensBelowZero) {
+  EXPECT_THROW(AddRuns(database_, 1, 1, {{"tokens_total", "-1"}, {"created_at", "'2026-12-05'"}}), db::Error);
+  EXPECT_THROW(database_.Run("UPDATE agent_runs SET status = 'running', tokens_total = -1"), db::Error);
+}
+
 TEST_F(UsagePartitionedTest, KeepsWhatIsTruncatedWithItsPartition) {
   database_.Run("TRUNCATE agent_runs_10");
   Rollup();
