@@ -70,7 +70,7 @@ clean-run: ## forget the demo's database and secrets
 
 .PHONY: test
 test: build-tests ## build and run every test; starts the PostgreSQL it needs
-	@ctest --test-dir $(BUILD) --output-on-failure
+	@ctest --test-dir $(BUILD) --output-on-failure -j 2
 
 .PHONY: test-unit test-property test-fuzz test-http test-postgres test-e2e test-browser
 test-unit: build-tests ## pure decisions
@@ -99,9 +99,9 @@ fuzz: ## search each fuzz target for FUZZ_SECONDS (60) with libFuzzer and saniti
 	@tests/fuzz/run.sh build-fuzz/fuzz $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: build ## what billsync costs beside PostgreSQL itself: tests/bench; SHORT=1 for a quick look
+bench: build ## what billsync costs beside PostgreSQL itself: tests/bench; SHORT=1 for a quick look, BENCHES=ingest.py for one of them
 	@cmake --build $(BUILD) --target load -j $(JOBS)
-	@SHORT='$(SHORT)' tests/bench/run.sh
+	@SHORT='$(SHORT)' BENCHES='$(BENCHES)' tests/bench/run.sh
 
 # ── care ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,11 +2,12 @@
 # Every bench in turn, see the head of each; make bench runs this.
 #
 #   SHORT=1      small databases and few repeats: a quick look, whose ratios mean little
+#   BENCHES      which, default: ingest.py usage.sh export.sh console.sh
 set -euo pipefail
 cd "$(dirname "$0")"
 if [ "${SHORT:-}" ]; then
-  export RUNS=${RUNS:-100000} REPEATS=${REPEATS:-2} SECONDS_EACH=${SECONDS_EACH:-2} RESET_USERS=${RESET_USERS:-10000}
+  export SHORT RUNS=${RUNS:-100000} REPEATS=${REPEATS:-2} SECONDS_EACH=${SECONDS_EACH:-2} RESET_USERS=${RESET_USERS:-10000}
 fi
-for bench in usage.sh export.sh console.sh; do
+for bench in ${BENCHES:-ingest.py usage.sh export.sh console.sh}; do
   "./$bench"
 done
