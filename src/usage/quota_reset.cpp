@@ -21,11 +21,11 @@ std::vector<QuotaReset> ReadResets(const db::Result& rows) {
 }  // namespace
 
 int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_of, const QuotaResetBatch& on_batch) {
-  int64_t resets = 0;
-  for (std::optional<int64_t> page = 0; page;) {
+  int64_t resets = 0, before_this_pass = 0;
+  for (int64_t page = 0;;) {
     db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
-    const auto batch = tx.Exec(sql::kResetQuotaBatch, db::Params::Of(as_of, *page, kPagesPerTransaction));
-    page = batch.Only().OptInt("next_page");
+    const auto batch = tx.Exec(sql::kResetQuotaBatch, db::Params::Of(as_of, page, kPagesPerTransaction));
+    const auto next = batch.Only().OptInt("next_page");
     std::vector<QuotaReset> done;
     if (const auto users = batch.Only().OptText("reset_users")) {
       done = ReadResets(tx.Exec(sql::kResetsOfThisTransaction, db::Params::Of(*users)));
@@ -33,8 +33,11 @@ int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_o
     tx.Commit();
     resets += static_cast<int64_t>(done.size());
     if (!done.empty()) on_batch(done);
+    // Rows may have moved to pages that were looked at already: until a whole pass finds nobody.
+    if (!next && resets == before_this_pass) return resets;
+    if (!next) before_this_pass = resets;
+    page = next.value_or(0);
   }
-  return resets;
 }
 
 std::vector<QuotaReset> QuotasDue(db::Session& session, const std::string& as_of) {

@@ -337,14 +337,17 @@ WITH truth AS MATERIALIZED (
     SELECT t.day, t.model, sum(t.completed_runs) AS completed_runs, sum(t.failed_runs) AS failed_runs,
            sum(t.cancelled_runs) AS cancelled_runs, sum(t.unpriced_runs) AS unpriced_runs, sum(t.tokens) AS tokens,
            sum(t.cost_usd) AS cost_usd
-    FROM (SELECT m.day, billing_usage_model(m.model_used) AS model,
-                 count(*) FILTER (WHERE m.status = 'completed') AS completed_runs,
+    FROM (SELECT m.day, m.model, count(*) FILTER (WHERE m.status = 'completed') AS completed_runs,
                  count(*) FILTER (WHERE m.status = 'failed') AS failed_runs,
                  count(*) FILTER (WHERE m.status = 'cancelled') AS cancelled_runs,
-                 count(*) FILTER (WHERE billing_usage_cost(m.cost_usd) IS NULL) AS unpriced_runs,
-                 sum(billing_usage_tokens(m.tokens_total, m.tokens_prompt, m.tokens_completion)) AS tokens,
-                 coalesce(sum(billing_usage_cost(m.cost_usd)), 0) AS cost_usd
-          FROM billing_metered_runs($1::date) m
+                 count(*) - count(m.cost_usd) AS unpriced_runs, sum(m.tokens) AS tokens,
+                 coalesce(sum(m.cost_usd), 0) AS cost_usd
+          -- OFFSET 0 as in billing_usage_drift().
+          FROM (SELECT r.day, billing_usage_model(r.model_used) AS model, r.status,
+                       billing_usage_tokens(r.tokens_total, r.tokens_prompt, r.tokens_completion) AS tokens,
+                       billing_usage_cost(r.cost_usd) AS cost_usd
+                FROM billing_metered_runs($1::date) r
+                OFFSET 0) m
           GROUP BY 1, 2
           UNION ALL
           SELECT d.day, d.model, -d.completed_runs, -d.failed_runs, -d.cancelled_runs, -d.unpriced_runs, -d.tokens,

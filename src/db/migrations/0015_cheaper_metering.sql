@@ -284,14 +284,17 @@ RETURNS TABLE (user_id uuid, model text, completed_runs bigint, failed_runs bigi
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     WITH computed AS (
-        SELECT m.user_id, billing_usage_model(m.model_used) AS model,
-               count(*) FILTER (WHERE m.status = 'completed') AS completed_runs,
+        SELECT m.user_id, m.model, count(*) FILTER (WHERE m.status = 'completed') AS completed_runs,
                count(*) FILTER (WHERE m.status = 'failed') AS failed_runs,
                count(*) FILTER (WHERE m.status = 'cancelled') AS cancelled_runs,
-               count(*) - count(billing_usage_cost(m.cost_usd)) AS unpriced_runs,
-               sum(billing_usage_tokens(m.tokens_total, m.tokens_prompt, m.tokens_completion)) AS tokens,
-               coalesce(sum(billing_usage_cost(m.cost_usd)), 0) AS cost_usd
-        FROM billing_metered_runs(of_month) m
+               count(*) - count(m.cost_usd) AS unpriced_runs, sum(m.tokens) AS tokens,
+               coalesce(sum(m.cost_usd), 0) AS cost_usd
+        -- OFFSET 0, so that what a run counts for is worked out once and not by each sum.
+        FROM (SELECT r.user_id, billing_usage_model(r.model_used) AS model, r.status,
+                     billing_usage_tokens(r.tokens_total, r.tokens_prompt, r.tokens_completion) AS tokens,
+                     billing_usage_cost(r.cost_usd) AS cost_usd
+              FROM billing_metered_runs(of_month) r
+              OFFSET 0) m
         GROUP BY 1, 2
     ), drained AS (
         SELECT b.user_id, b.model, b.completed_runs, b.failed_runs, b.cancelled_runs, b.unpriced_runs, b.tokens, b.cost_usd
@@ -326,7 +329,7 @@ $$;
 
 -- ── Quota resets ───────────────────────────────────────────────────────────────────────────────────────────────────
 --
--- A reset of a million users must not be felt by those who use their rows meanwhile: one batch at a time however many
+-- A reset of a million users must not be felt by those who use their rows meanwhile: two batches at a time however many
 -- callers there are, few users a batch, and plans made once a session instead of once a batch (PostgreSQL plans the body
 -- of an SQL function at each call, and would read all users for each batch of a table that is not large).
 
@@ -435,7 +438,8 @@ $$;
 -- the speed of a scan. A row that moves to a later page meanwhile is looked at there; one that moves to an earlier one
 -- (VACUUM FULL, a place that became free) is found by the next pass.
 --
--- The lock lets one batch run at a time. It is taken when there is work, and never waits for a user's row.
+-- The locks let two batches run at a time: each process has one of two, takes it when there is work, and never waits for a
+-- user's row.
 CREATE FUNCTION billing_reset_quota_pages(
     as_of date, from_page bigint, max_pages int, OUT next_page bigint, OUT reset_users uuid[])
 LANGUAGE plpgsql
@@ -458,7 +462,7 @@ BEGIN
         IF EXISTS (SELECT FROM users u
                    WHERE u.ctid >= first AND u.ctid < beyond
                      AND u.deleted_at IS NULL AND (u.quota_reset_date IS NULL OR u.quota_reset_date <= as_of)) THEN
-            PERFORM pg_advisory_xact_lock(7243392019);
+            PERFORM pg_advisory_xact_lock(7243392019 + pg_backend_pid() % 2);
             SELECT array_agg(l.id)
             INTO held
             FROM (SELECT u.id
