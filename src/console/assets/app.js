@@ -133,6 +133,8 @@ if (typeof Chart !== "undefined") {
   Chart.defaults.font.family = page.fontFamily;
   Chart.defaults.font.size = parseFloat(page.fontSize) * 0.8;
 }
+// The page that is shown may lie beyond the edge of a narrow screen's menu.
+document.querySelector(".top nav [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
 drawAll();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 document.querySelectorAll("table[data-live]").forEach(keepJobs);
