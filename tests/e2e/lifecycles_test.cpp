@@ -71,7 +71,8 @@ std::set<std::string> RowsOf(TestDatabase& database) {
       WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND (table_name LIKE 'billing\_%' OR table_name = 'users')
         AND table_name NOT IN ('billing_plan_changes', 'billing_plan_map', 'billing_reviews', 'billing_jobs',
                                'billing_job_runs', 'billing_customer_evidence', 'billing_checkpoints',
-                               'billing_quota_resets', 'billing_quota_anchors', 'billing_audit', 'billing_read_types')
+                               'billing_quota_resets', 'billing_quota_anchors', 'billing_audit', 'billing_read_types',
+                               'billing_revenue_by_day')
         AND table_name NOT LIKE 'billing\_usage%')",
                               {});
   for (const db::Row table : tables) {
@@ -88,6 +89,12 @@ std::set<std::string> RowsOf(TestDatabase& database) {
                "SELECT concat_ws(' ', user_id, anchor_day) AS line FROM billing_quota_anchors WHERE source = 'stripe'",
                {})) {
     rows.insert("billing_quota_anchors " + row.Text("line"));
+  }
+  for (const db::Row row : tx.Exec("test",
+                                   "SELECT concat_ws(' ', day, trim_scale(sum(revenue_usd))) AS line "
+                                   "FROM billing_revenue_by_day GROUP BY day HAVING sum(revenue_usd) <> 0",
+                                   {})) {
+    rows.insert("billing_revenue_by_day " + row.Text("line"));
   }
   for (const db::Row row :
        tx.Exec("test",

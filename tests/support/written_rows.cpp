@@ -32,13 +32,18 @@ BEGIN
            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
              AND (c.relname LIKE 'billing\_%' OR c.relname LIKE 'stripe\_%')
              AND c.relname NOT IN ('stripe_events', 'billing_checkpoints', 'billing_jobs', 'billing_job_runs', 'billing_plan_map',
-                                   'billing_plan_changes', 'billing_usage_checks', 'billing_usage_fill')
+                                   'billing_plan_changes', 'billing_usage_checks', 'billing_usage_fill',
+                                   'billing_revenue_by_day')
            ORDER BY c.relname LOOP
     EXECUTE format('SELECT string_agg(%L || (to_jsonb(r) - %L::text[])::text, E''\n'' '
                    'ORDER BY (to_jsonb(r) - %L::text[])::text COLLATE "C") FROM %I r',
                    t.relname || ' ', t.incidental, t.incidental, t.relname) INTO lines;
     everything := everything || coalesce(lines || E'\n', '');
   END LOOP;
+  -- Appended to; what the rows of a day add up to is what counts.
+  SELECT string_agg(format('revenue %s %s', day, usd), E'\n' ORDER BY day) INTO lines
+  FROM (SELECT day, trim_scale(sum(revenue_usd)) AS usd FROM billing_revenue_by_day GROUP BY day) d WHERE usd <> 0;
+  everything := everything || coalesce(lines || E'\n', '');
   SELECT string_agg(format('user %s %s %s %s %s', id, plan_tier, monthly_runs_quota, stripe_customer_id,
                            stripe_subscription_id), E'\n' ORDER BY id) INTO lines FROM users;
   RETURN everything || coalesce(lines, '');
