@@ -15,14 +15,15 @@ JOIN billing_checkpoints c ON c.object_id = k.object_id AND c.kind = k.kind
 
 -- name: ReadKeptEvents
 -- Of objects ($1, $2): what their checkpoints keep, and the claimed events ($3 ids, $4 objects) below their horizons.
--- Index stripe_events_pkey.
+-- Index stripe_events_pkey; OFFSET 0, because an object's own index would read all of its events for these few.
 SELECT c.object_id, c.kind, e.id, e.type, coalesce(e.object_type, '') AS object_type, e.created, e.payload
 FROM unnest($1::text[], $2::text[]) AS k (object_id, kind)
 JOIN billing_checkpoints c ON c.object_id = k.object_id AND c.kind = k.kind
-CROSS JOIN LATERAL (SELECT id, type, object_type, created, payload FROM stripe_events
+CROSS JOIN LATERAL (SELECT id, type, object_type, object_id, created, status, payload FROM stripe_events
                     WHERE id = ANY (c.kept || ARRAY(SELECT t.id FROM unnest($3::text[], $4::text[]) AS t (id, object_id)
                                                     WHERE t.object_id = c.object_id))
-                      AND object_id = c.object_id AND created <= c.horizon AND status <> 'ignored') AS e
+                    OFFSET 0) AS e
+WHERE e.object_id = c.object_id AND e.created <= c.horizon AND e.status <> 'ignored'
 
 -- name: ReadEventPages
 -- Of each object ($1, $2) the $4 oldest events after a moment ($3), and all of the last one's second: pages end between

@@ -16,9 +16,9 @@ using stripe::StoredEvent;
 constexpr int64_t kMostInPages = 2048;
 constexpr int64_t kMostInPage = 128, kLeastInPage = 8;
 // A checkpoint is moved when more events than this lie above it …
-constexpr size_t kMostAbove = 48;
+constexpr size_t kMostAbove = 24;
 // … and then leaves at least so many: events that come a little late should not lie below it.
-constexpr size_t kLeastAbove = 16;
+constexpr size_t kLeastAbove = 8;
 
 // How far the reading of one object has come.
 struct Progress {

@@ -343,7 +343,7 @@ def bench_accept():
 
 
 class Lag(threading.Thread):
-    """Samples every 50 ms how old the oldest event is that is not applied."""
+    """Samples every 100 ms how old the oldest event is that is not applied."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -353,7 +353,7 @@ class Lag(threading.Thread):
         query = ("SELECT coalesce(extract(epoch FROM clock_timestamp() - min(next_attempt_at)), 0) FROM stripe_events"
                  " WHERE status = 'received';\n")
         process = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", url()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        while not self.stopping.wait(0.05):
+        while not self.stopping.wait(0.1):
             process.stdin.write(query)
             process.stdin.flush()
             self.ages.append(float(process.stdout.readline()))

@@ -182,7 +182,7 @@ TEST(Checkpoints, ALateEventOfAShortLifeUndoesItsCheckpoint) {
   mirror.Apply();
   EXPECT_EQ(mirror.Checkpoints(), "1");
   // Somebody takes most of the events away: what is left is no longer worth a checkpoint.
-  mirror.database.Run("DELETE FROM stripe_events WHERE created >= to_timestamp(" + std::to_string(kFirst + 200) + ")");
+  mirror.database.Run("DELETE FROM stripe_events WHERE created >= to_timestamp(" + std::to_string(kFirst + 100) + ")");
   auto late = Step(3);
   late.event = "evt_late";
   mirror.Store(late.Body());
