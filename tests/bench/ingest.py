@@ -3,7 +3,7 @@
 
   tests/bench/ingest.py [PART …]     needs build/billsync and build/load; prints a table, writes build/bench/ingest.json
 
-PARTs: accept applied slow objects growth memory start pressure; all of them when none is named (SHORT=1: all but growth).
+PARTs: accept applied slow objects growth memory start pressure; all of them when none is named (SHORT=1: all but objects and growth).
 
   SHORT=1         few events and repeats: a quick look, whose ratios mean little
   REPEATS=5       of each pair, interleaved, the limit first and billsync first in turns
@@ -40,7 +40,7 @@ REPEATS = int(os.environ.get("REPEATS", 1 if SHORT else 5))
 EVENTS = int(os.environ.get("EVENTS", 6000 if SHORT else 20000))
 STORED = int(os.environ.get("STORED", 100000 if SHORT else 1000000))
 SECONDS = 2 if SHORT else 5
-USERS = 400000
+USERS = 100000 if SHORT else 400000
 SECRET = "whsec_bench"
 # A customer's whole life: signing up, paying, changing plans, failing to pay, refunds.
 LIVES = ["I02", "I03", "I05a", "I06b", "I07", "I08b", "I11a", "I11c", "I14d", "I15a"]
@@ -399,7 +399,7 @@ def bench_applied():
     took = wait_applied()
     line("a backlog applied, events/s", limit, backlog["ok"] / took, backlog["ok"] / took / limit, "–")
     low, high, best = 0.1, 2.0, None
-    for _ in range(3 if SHORT else 6):
+    for _ in range(2 if SHORT else 6):
         factor = (low + high) / 2
         result = steady(serve, factor * limit, seconds)
         good = result["lag_s"] <= 1 and result["ok"] >= 0.99 * factor * limit * seconds and result["per_s"] >= 0.97 * factor * limit
@@ -622,7 +622,7 @@ def bench_pressure():
     sustained = post(serve, 256, EVENTS)["per_s"]
     wait_applied()
     before = rss_mib(serve.pid)
-    seconds = 10 if SHORT else 60
+    seconds = 4 if SHORT else 60
     result = post(serve, 2000, int(2 * sustained * seconds), "--rate", str(2 * sustained), "--sign-as-sent")
     require_stored(result)
     begun = time.monotonic()
@@ -661,7 +661,7 @@ def table():
 
 
 def main():
-    wanted = sys.argv[1:] or [part for part in PARTS if not (SHORT and part == "growth")]
+    wanted = sys.argv[1:] or [part for part in PARTS if not (SHORT and part in ("objects", "growth"))]
     for unknown in set(wanted) - set(PARTS):
         raise SystemExit(f"no such part: {unknown}; there are {', '.join(PARTS)}")
     for program in (BILLSYNC, LOAD):
