@@ -16,7 +16,7 @@ struct BatchResult {
   size_t claimed = 0;
   std::map<std::string, uint64_t> by_status;  // how it ended
   int64_t plan_changes = 0;
-  uint64_t ties = 0;           // rows that only the id of an event of this batch decided
+  uint64_t ties = 0;        // rows that only the id of an event of this batch decided
   int64_t events_read = 0;  // of all touched objects; an object with a checkpoint is not read whole
 };
 

@@ -125,8 +125,8 @@ bool Session::IsDirect() {
   if (impl_->direct) return *impl_->direct;
   // In a transaction or, before the first, in one of its own.
   try {
-    const auto row = impl_->channel->exec("SELECT pg_backend_pid()");
-    impl_->direct = row[0][0].as<int>() == impl_->connection->backendpid();
+    const Result process = MakeResult(impl_->channel->exec("SELECT pg_backend_pid() AS pid"));
+    impl_->direct = process.Only().Int("pid") == impl_->connection->backendpid();
   } catch (...) {
     RethrowMapped("server process", false, &impl_->broken);
   }

@@ -1,6 +1,7 @@
 // A platform that has partitioned agent_runs by month.
 #include <gtest/gtest.h>
 
+#include "billsync/base/parse.h"
 #include "billsync/usage/rollup.h"
 #include "platform_rows.h"
 #include "support/postgres.h"
@@ -84,11 +85,12 @@ TEST_F(UsagePartitionedTest, FollowsARunThatMovesToAnotherPartition) {
 TEST_F(UsagePartitionedTest, ForgetsARunThatMovesAndRunsAgain) {
   database_.Run("UPDATE users SET monthly_runs_used = 2, quota_reset_date = NULL, created_at = '2026-10-01'");
   database_.Run("UPDATE agent_runs SET completed_at = now()");
-  const int used = std::stoi(Used());
+  const auto used = ParseInt<int>(Used());
+  ASSERT_TRUE(used);
   database_.Run("UPDATE agent_runs SET created_at = '2026-11-02', status = 'running', completed_at = NULL");
   Rollup();
   EXPECT_EQ(Usage(), "") << "in neither month";
-  EXPECT_EQ(std::stoi(Used()), used - 2);
+  EXPECT_EQ(ParseInt<int>(Used()), *used - 2);
   database_.Run("UPDATE agent_runs SET status = 'completed', completed_at = now(), cost_usd = 2, tokens_total = 7");
   Rollup();
   EXPECT_EQ(Usage(), "11 2 4.00");
