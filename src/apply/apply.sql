@@ -81,11 +81,15 @@ WHERE e.id = t.id
 -- name: ReleaseCustomers
 -- Customers linked in this transaction: what waited for them is due. Under the customers' advisory locks. SKIP LOCKED:
 -- who holds one of these events waits for such a lock, or has ended by the time it would matter.
--- Index stripe_events_parked_customer.
+-- Index stripe_events_parked_customer, customer by customer: for a list of unknown length PostgreSQL may read all that is
+-- parked instead.
 UPDATE stripe_events SET next_attempt_at = now()
-WHERE id IN (SELECT id FROM stripe_events
-             WHERE customer = ANY ($1::text[]) AND status = 'parked' AND reason = 'unknown_customer'
-             FOR UPDATE SKIP LOCKED)
+WHERE id IN (SELECT w.id
+             FROM unnest($1::text[]) AS c (customer)
+             CROSS JOIN LATERAL (SELECT e.id FROM stripe_events e
+                                 WHERE e.customer = c.customer AND e.status = 'parked' AND e.reason = 'unknown_customer'
+                                 OFFSET 0
+                                 FOR UPDATE SKIP LOCKED) w)
 
 -- name: ReleaseMissed
 -- Makes due the events that a release had to skip, as far as nobody holds them now; a note goes with its event. The table

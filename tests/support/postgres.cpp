@@ -143,7 +143,8 @@ TestDatabase::~TestDatabase() {
 }
 
 std::unique_ptr<db::Session> TestDatabase::Connect() const {
-  return std::make_unique<db::Session>(db::ConnectOptions{.url = url_, .role = "test"});
+  return std::make_unique<db::Session>(
+      db::ConnectOptions{.url = url_, .role = "test", .statement_timeout = std::chrono::minutes(10)});
 }
 
 void TestDatabase::Run(const std::string& sql) {

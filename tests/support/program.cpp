@@ -21,6 +21,13 @@
 namespace billsync::testing {
 namespace {
 
+// Built with a sanitizer, everything takes longer.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kStretch = 10;
+#else
+constexpr int kStretch = 1;
+#endif
+
 std::string ReadFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
@@ -123,7 +130,7 @@ void Program::Signal(int signal) const {
 }
 
 ProgramResult Program::Wait(std::chrono::milliseconds patience) {
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = std::chrono::steady_clock::now() + patience * kStretch;
   while (!ended_) {
     int raw = 0;
     if (::waitpid(pid_, &raw, WNOHANG) == pid_) {
@@ -201,7 +208,7 @@ PostResult Post(uint16_t port, const std::string& path, const std::string& beare
 }
 
 bool Eventually(const std::function<bool()>& holds, std::chrono::milliseconds patience) {
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = std::chrono::steady_clock::now() + patience * kStretch;
   while (!holds()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));

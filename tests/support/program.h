@@ -78,7 +78,8 @@ PostResult PostEvent(uint16_t port, const std::string& body, const std::string& 
 PostResult Get(uint16_t port, const std::string& path, const std::string& bearer = "");
 PostResult Post(uint16_t port, const std::string& path, const std::string& bearer);
 
-// Asks every 10 ms until `holds` is true; false after `patience`. For what another process does.
+// Asks every 10 ms until `holds` is true; false after `patience`, which sanitizers stretch tenfold. For what another
+// process does.
 bool Eventually(const std::function<bool()>& holds, std::chrono::milliseconds patience = std::chrono::seconds(5));
 
 }  // namespace billsync::testing
