@@ -121,7 +121,7 @@ template <typename F>
 using FoldResult = tl::expected<F, std::vector<UnreadableEvent>>;
 
 // All events must be about one object; one about another is reported as unreadable. Never throws on any payload. Cost
-// grows with n log n, and with n² among the events of one second. Any thread.
+// grows with n log n, and with n² among up to some hundred events of one second. Any thread.
 FoldResult<FoldedSubscription> FoldSubscription(std::span<const StoredEvent> events);
 FoldResult<FoldedInvoice> FoldInvoice(std::span<const StoredEvent> events);
 FoldResult<FoldedCustomer> FoldCustomer(std::span<const StoredEvent> events);

@@ -233,5 +233,26 @@ TEST(SubscriptionFold, OrdersABurstTooLongToWeighEveryPath) {
   EXPECT_EQ(Fold(events), folded);
 }
 
+// No account can do this; whoever sends it anyway must not hold up the others. Weighing every pair would take minutes
+// and hundreds of megabytes.
+TEST(SubscriptionFold, GoesByProgressWhereThousandsOfEventsShareASecond) {
+  std::vector<StoredEvent> events;
+  for (int i = 0; i < 10'000; ++i) {
+    events.push_back(Event(
+        "evt_" + std::to_string(i), kUpdated, 0,
+        Sub("active", Items(Item("a", 100 + i * 7 % 9'000)) + R"(,"latest_invoice":"in_)" + std::to_string(i) + "\""),
+        R"({"latest_invoice":"in_0"})"));
+  }
+  events.push_back(Event("evt_0_next", kUpdated, 1, Sub("past_due"), R"({"status":"active"})"));
+  const auto folded = Fold(events);
+  EXPECT_EQ(folded.current.status, "past_due");
+  events.pop_back();
+  const auto tied = Fold(events);
+  EXPECT_EQ(tied.current.period_start, At(9'099)) << "the latest period";
+  EXPECT_TRUE(tied.needs_refetch);
+  std::reverse(events.begin(), events.end());
+  EXPECT_EQ(Fold(events), tied);
+}
+
 }  // namespace
 }  // namespace billsync::stripe
