@@ -312,6 +312,8 @@ def bench_accept():
     serve = Serve()
     post(serve, 16, 2000)
     for connections, goal in [(1, "–"), (8, "≥ 1.0"), (32, "≥ 1.0"), (64, "≥ 2.0"), (256, "≥ 2.0")]:
+        if SHORT and connections not in (8, 64):
+            continue
         events = {1: EVENTS // 8, 8: EVENTS // 2}.get(connections, EVENTS)
 
         def ours():
@@ -388,7 +390,7 @@ def bench_applied():
     """The highest rate at which the oldest event that is not applied stays younger than a second."""
     serve = Serve()
     post(serve, 16, 4000)
-    seconds = 4 if SHORT else 10
+    seconds = 2 if SHORT else 10
     limit = medians([pgbench(64) for _ in range(REPEATS)], "per_s")[0]
     begun = time.monotonic()
     wait_applied()
@@ -598,7 +600,7 @@ def bench_memory():
     serve = Serve()
     time.sleep(1)
     line("memory after the start, MiB", "–", rss_mib(serve.pid), "–", "≤ 32")
-    events = 20000 if SHORT else 1000000
+    events = 5000 if SHORT else 1000000
     post(serve, 256, events, "--sign-as-sent")
     line(f"most memory, 256 connections, {events:,} events, MiB", "–", rss_mib(serve.pid, "VmHWM"), "–", "≤ 64")
     wait_applied()
@@ -607,7 +609,7 @@ def bench_memory():
 
 def bench_start():
     taken = []
-    for _ in range(max(REPEATS, 3)):
+    for _ in range(1 if SHORT else max(REPEATS, 3)):
         serve = Serve()
         taken.append(serve.ready_after)
         serve.stop()
@@ -622,7 +624,7 @@ def bench_pressure():
     sustained = post(serve, 256, EVENTS)["per_s"]
     wait_applied()
     before = rss_mib(serve.pid)
-    seconds = 4 if SHORT else 60
+    seconds = 2 if SHORT else 60
     result = post(serve, 2000, int(2 * sustained * seconds), "--rate", str(2 * sustained), "--sign-as-sent")
     require_stored(result)
     begun = time.monotonic()

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 if [ "${SHORT:-}" ]; then
-  export SHORT RUNS=${RUNS:-100000} REPEATS=${REPEATS:-2} SECONDS_EACH=${SECONDS_EACH:-2} RESET_USERS=${RESET_USERS:-10000}
+  export SHORT RUNS=${RUNS:-50000} REPEATS=${REPEATS:-1} SECONDS_EACH=${SECONDS_EACH:-1} RESET_USERS=${RESET_USERS:-5000}
 fi
 for bench in ${BENCHES:-ingest.py usage.sh export.sh console.sh}; do
   "./$bench"
