@@ -35,6 +35,36 @@ ActionResult Retried(int64_t count) {
           count};
 }
 
+AuditEntry EntryOf(const Asker& asker, const std::string& action, const std::string& target) {
+  return {.actor = asker.identity.actor,
+          .role = std::string(Name(asker.identity.role)),
+          .action = action,
+          .target = target,
+          .origin = asker.origin};
+}
+
+// The log has the action even when the database is gone.
+void TellLog(const AuditEntry& entry, std::string_view outcome) {
+  Log(LogLevel::kInfo, "somebody acted by hand",
+      {{"actor", entry.actor},
+       {"action", entry.action},
+       {"target", entry.target},
+       {"from", entry.origin},
+       {"outcome", outcome}});
+}
+
+void RecordFailure(db::Pool& pool, AuditEntry entry) {
+  entry.outcome = AuditOutcome::kFailed;
+  entry.detail = "the database failed";
+  try {
+    auto session = pool.Acquire();
+    RecordAudit(*session, entry);
+  } catch (const std::exception& e) {
+    Log(LogLevel::kError, "an action that failed is not in billing_audit",
+        {{"action", entry.action}, {"error", e.what()}});
+  }
+}
+
 }  // namespace
 
 Actions::Actions(db::Pool& pool, std::function<void()> wake_applier, CloseMonth close_month, Clock clock)
@@ -44,103 +74,115 @@ Actions::Actions(db::Pool& pool, std::function<void()> wake_applier, CloseMonth 
       clock_(std::move(clock)) {}
 
 ActionResult Actions::Recorded(const Asker& asker, const std::string& action, const std::string& target,
-                               const std::function<ActionResult(db::Session&)>& act) {
+                               const std::function<ActionResult(db::Transaction&)>& act) {
+  AuditEntry entry = EntryOf(asker, action, target);
   ActionResult result;
   try {
     auto session = pool_.Acquire();
-    result = act(*session);
+    db::Transaction tx(*session);
+    result = act(tx);
+    entry.outcome = result.Done() ? AuditOutcome::kDone : AuditOutcome::kRefused;
+    entry.detail = result.detail;
+    RecordAudit(tx, entry);
+    tx.Commit();
+  } catch (const db::InDoubt&) {
+    throw;  // the row is there if the deed is
   } catch (const std::exception&) {
-    try {
-      Record(asker, action, target, AuditOutcome::kFailed, "the database failed");
-    } catch (const std::exception& e) {
-      Log(LogLevel::kError, "an action that failed is not in billing_audit", {{"action", action}, {"error", e.what()}});
-    }
+    TellLog(entry, "failed");
+    RecordFailure(pool_, std::move(entry));
     throw;
   }
-  Record(asker, action, target, result.Done() ? AuditOutcome::kDone : AuditOutcome::kRefused, result.detail);
+  TellLog(entry, Name(entry.outcome));
   return result;
 }
 
-void Actions::Record(const Asker& asker, const std::string& action, const std::string& target, AuditOutcome outcome,
-                     const std::string& detail) {
-  // The log first: it has the action even when the database is gone.
-  Log(LogLevel::kInfo, "somebody acted by hand",
-      {{"actor", asker.identity.actor},
-       {"action", action},
-       {"target", target},
-       {"from", asker.origin},
-       {"outcome", Name(outcome)}});
+int64_t Actions::Begin(const Asker& asker, const std::string& action, const std::string& target) {
+  AuditEntry entry = EntryOf(asker, action, target);
+  entry.outcome = AuditOutcome::kBegun;
   auto session = pool_.Acquire();
-  RecordAudit(*session, {.actor = asker.identity.actor,
-                         .role = std::string(Name(asker.identity.role)),
-                         .action = action,
-                         .target = target,
-                         .origin = asker.origin,
-                         .outcome = outcome,
-                         .detail = detail});
+  const int64_t begun = RecordAudit(*session, entry);
+  TellLog(entry, Name(entry.outcome));
+  return begun;
+}
+
+void Actions::End(int64_t begun, AuditOutcome outcome, const std::string& detail) noexcept {
+  try {
+    auto session = pool_.Acquire();
+    EndAudit(*session, begun, outcome, detail);
+  } catch (const std::exception& e) {
+    Log(LogLevel::kError, "the end of an action is not in billing_audit",
+        {{"begun_id", static_cast<long long>(begun)}, {"outcome", Name(outcome)}, {"error", e.what()}});
+  }
 }
 
 ActionResult Actions::Retry(const Asker& asker, const std::vector<std::string>& event_ids) {
-  return Recorded(asker, "retry", Joined(event_ids), [&](db::Session& session) {
+  const auto result = Recorded(asker, "retry", Joined(event_ids), [&](db::Transaction& tx) {
     // An empty list would mean every event there is.
-    const auto result = Retried(event_ids.empty() ? 0 : apply::RetryEvents(session, event_ids));
-    if (result.Done()) wake_applier_();
-    return result;
+    return Retried(event_ids.empty() ? 0 : apply::RetryEvents(tx, event_ids));
   });
+  if (result.Done()) wake_applier_();
+  return result;
 }
 
 ActionResult Actions::RetryReason(const Asker& asker, const std::string& reason) {
-  return Recorded(asker, "retry", "reason " + reason, [&](db::Session& session) {
+  const auto result = Recorded(asker, "retry", "reason " + reason, [&](db::Transaction& tx) {
     std::vector<std::string> ids;
-    {
-      db::Transaction tx(session, {.read_only = true});
-      for (const db::Row row : tx.Exec(sql::kUnsettledOfReason, db::Params::Of(reason))) ids.push_back(row.Text("id"));
-      tx.Commit();
-    }
-    const auto result = Retried(ids.empty() ? 0 : apply::RetryEvents(session, ids));
-    if (result.Done()) wake_applier_();
-    return result;
+    for (const db::Row row : tx.Exec(sql::kUnsettledOfReason, db::Params::Of(reason))) ids.push_back(row.Text("id"));
+    return Retried(ids.empty() ? 0 : apply::RetryEvents(tx, ids));
   });
+  if (result.Done()) wake_applier_();
+  return result;
 }
 
 ActionResult Actions::RunJob(const Asker& asker, const std::string& job) {
-  return Recorded(asker, "run", job, [&](db::Session& session) -> ActionResult {
-    if (!jobs::RequestRun(session, job)) return {404, "job_not_found", "No job has this name."};
+  return Recorded(asker, "run", job, [&](db::Transaction& tx) -> ActionResult {
+    if (!jobs::RequestRun(tx, job)) return {404, "job_not_found", "No job has this name."};
     return {202, "done", "The job is due now."};
   });
 }
 
 ActionResult Actions::Close(const Asker& asker, const billing::Month& month) {
-  return Recorded(asker, "close", month.Text(), [&](db::Session& session) -> ActionResult {
-    const std::unique_lock lock(closing_, std::try_to_lock);
-    if (!lock.owns_lock()) return {409, "close_running", "A month is being closed this moment; try again later."};
-    const auto closed = close_month_(session, month, asker.identity.actor);
-    if (closed) return {200, "done", "Closed; SHA-256 " + closed->usage_sha256 + "."};
-    switch (closed.error().reason) {
-      case usage::NotClosed::Reason::kNotOver:
-        return {409, "not_over", "The month is not over yet."};
-      case usage::NotClosed::Reason::kWaiting:
-        return {409, "waiting",
-                "Usage of a user waits, whose row in users another transaction holds; try again when it is done."};
-      case usage::NotClosed::Reason::kDrift:
-        return {409, "drift",
-                "The month's usage differs from its runs in " + std::to_string(closed.error().check.drifts.size()) +
-                    " places; billsync verify usage shows them, billsync rollup --full mends them."};
-    }
-    return {500, "internal", "The month could not be closed."};
-  });
+  const int64_t begun = Begin(asker, "close", month.Text());
+  try {
+    const auto result = CloseNow(asker, month);
+    End(begun, result.Done() ? AuditOutcome::kDone : AuditOutcome::kRefused, result.detail);
+    return result;
+  } catch (const std::exception&) {
+    End(begun, AuditOutcome::kFailed, "it broke off");
+    throw;
+  }
+}
+
+ActionResult Actions::CloseNow(const Asker& asker, const billing::Month& month) {
+  const std::unique_lock lock(closing_, std::try_to_lock);
+  if (!lock.owns_lock()) return {409, "close_running", "A month is being closed this moment; try again later."};
+  auto session = pool_.Acquire();
+  const auto closed = close_month_(*session, month, asker.identity.actor);
+  if (closed) return {200, "done", "Closed; SHA-256 " + closed->usage_sha256 + "."};
+  switch (closed.error().reason) {
+    case usage::NotClosed::Reason::kNotOver:
+      return {409, "not_over", "The month is not over yet."};
+    case usage::NotClosed::Reason::kWaiting:
+      return {409, "waiting",
+              "Usage of a user waits, whose row in users another transaction holds; try again when it is done."};
+    case usage::NotClosed::Reason::kDrift:
+      return {409, "drift",
+              "The month's usage differs from its runs in " + std::to_string(closed.error().check.drifts.size()) +
+                  " places; billsync verify usage shows them, billsync rollup --full mends them."};
+  }
+  return {500, "internal", "The month could not be closed."};
 }
 
 ActionResult Actions::Adjust(const Asker& asker, const AdjustmentWish& wish) {
-  return Recorded(asker, "adjust", wish.origin + " " + wish.user_id, [&](db::Session& session) -> ActionResult {
+  return Recorded(asker, "adjust", wish.origin + " " + wish.user_id, [&](db::Transaction& tx) -> ActionResult {
     const auto origin = billing::Month::Parse(wish.origin);
     const bool told = !Trim(wish.reason).empty() && wish.reason.size() <= 1000;
     if (!origin || !IsUuid(wish.user_id) || !IsAmount(wish.amount_usd) || !told) {
       return {400, "bad_adjustment",
               "An adjustment names a user by id, a month such as 2026-10, dollars and cents such as -12.50, and why."};
     }
-    const auto id = usage::BookAdjustment(session, wish.user_id, *origin, wish.amount_usd, wish.reason,
-                                          asker.identity.actor, clock_());
+    const auto id =
+        usage::BookAdjustment(tx, wish.user_id, *origin, wish.amount_usd, wish.reason, asker.identity.actor, clock_());
     if (!id) return {409, "nothing_booked", "The month is not closed, or there is no such user."};
     return {201, "done", "Adjustment " + std::to_string(*id) + " of " + wish.amount_usd + " USD is booked.", *id};
   });

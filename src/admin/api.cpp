@@ -58,6 +58,12 @@ void AddTag(const http::Request& request, http::Response& response) {
   }
 }
 
+http::Response DatabaseAway() {
+  auto response = http::Problem(503, "database_unavailable", "The database cannot be reached; try again.");
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 // Runs the route and turns a database failure into a 503 or 500 without its internals.
 http::Response Answer(const ApiRoute& route, const ApiCall& call) {
   http::Response response;
@@ -68,8 +74,7 @@ http::Response Answer(const ApiRoute& route, const ApiCall& call) {
     response = http::Problem(http::ProblemCode::kInternal);
   } catch (const db::Error& e) {
     Log(LogLevel::kWarning, "an admin request found no database", {{"error", e.what()}});
-    response = http::Problem(503, "database_unavailable", "The database cannot be reached; try again.");
-    response.headers.emplace_back("Retry-After", "1");
+    response = DatabaseAway();
   }
   if (route.method == "GET" && response.status == 200) AddTag(call.request, response);
   CompressFor(call.request, response);
@@ -105,24 +110,47 @@ std::string OperationJson(const ApiRoute& route) {
   return json.AddRaw("parameters", params.Text()).AddRaw("responses", responses.Text()).Text();
 }
 
-// A report: a page of it as any other answer, a file with a row in the record before its first byte.
+// A file that is sent, with a row in the record before its first byte and one after its last.
+http::Response AnswerRecorded(Actions& actions, const Asker& asker, const ReportRoute& report,
+                              const http::Request& request) {
+  std::string what = report.path.substr(report.path.rfind('/') + 1);
+  for (const char* name : {"period", "format"}) what += " " + QueryText(request, name).value_or("");
+  int64_t begun = 0;
+  try {
+    begun = actions.Begin(asker, "export", what);
+  } catch (const db::Error& e) {
+    Log(LogLevel::kError, "an export could not be recorded", {{"error", e.what()}});
+    return DatabaseAway();
+  }
+  http::Response response = report.answer(request);
+  if (!response.stream) {
+    const bool refused = response.status >= 400;
+    actions.End(begun, refused ? AuditOutcome::kRefused : AuditOutcome::kDone,
+                refused ? "answered " + std::to_string(response.status) : "the client has these bytes already");
+    return response;
+  }
+  response.stream = [&actions, begun, send = std::move(response.stream)](const http::ByteSink& sink) {
+    try {
+      const bool whole = send(sink);
+      actions.End(begun, whole ? AuditOutcome::kDone : AuditOutcome::kFailed,
+                  whole ? "sent whole" : "the client went away");
+      return whole;
+    } catch (const std::exception&) {
+      actions.End(begun, AuditOutcome::kFailed, "it broke off");
+      throw;
+    }
+  };
+  return response;
+}
+
 void AddReport(http::Router& router, const std::shared_ptr<const AdminParts>& parts, const ReportRoute& report) {
   router.Add(
       "GET", report.path,
       parts->guard->RequireIdentity(Role::kFinance, [parts, report](const Identity& identity, http::Request&& request,
                                                                     http::Responder responder) {
-        if (request.method == "GET" && request.FindQuery("format")) {
-          std::string what = report.path.substr(report.path.rfind('/') + 1);
-          for (const char* name : {"period", "format"}) what += " " + QueryText(request, name).value_or("");
-          try {
-            parts->actions->Record({identity, request.remote_addr}, "export", what, AuditOutcome::kDone, "asked for");
-          } catch (const db::Error& e) {
-            Log(LogLevel::kError, "an export could not be recorded", {{"error", e.what()}});
-            responder.Send(http::Problem(503, "database_unavailable", "The database cannot be reached; try again."));
-            return;
-          }
-        }
-        report.handler(std::move(request), std::move(responder));
+        const bool file = request.method == "GET" && request.FindQuery("format");
+        responder.Send(file ? AnswerRecorded(*parts->actions, {identity, request.remote_addr}, report, request)
+                            : report.answer(request));
       }));
 }
 

@@ -150,8 +150,9 @@ inline constexpr std::array kAudit{
     Column{"action", Kind::kText, "Action", "retry, run, close, adjust, export …"},
     Column{"target", Kind::kText, "Of what", "Event ids, job, period, report"},
     Column{"origin", Kind::kText, "From where", "Address, or command line"},
-    Column{"outcome", Kind::kStatus, "Outcome", "done, refused or failed"},
-    Column{"detail", Kind::kText, "Detail", "What came of it"}};
+    Column{"outcome", Kind::kStatus, "Outcome", "done, refused or failed; begun: under way, or cut off"},
+    Column{"detail", Kind::kText, "Detail", "What came of it"},
+    Column{"begun_at", Kind::kTime, "Begun", "UTC, of what took long"}};
 
 inline constexpr std::array kRevenue{
     Column{"currency", Kind::kText, "Currency", "ISO code"},

@@ -125,9 +125,12 @@ CROSS JOIN LATERAL (
 ORDER BY j.job, t.started_at, t.id
 
 -- name: ListAudit
--- Newest first; $1 action, $2 is the id the page before ended with. Primary key.
+-- Newest first; $1 action, $2 is the id the page before ended with. What has ended is one row: its beginning is told with
+-- its end. Primary key, and billing_audit_ended.
 SELECT a.id, billing_shown_time(a.at) AS at, a.actor, a.role, a.action, a.target, a.origin, a.outcome, a.detail,
-       a.id AS key_1, '' AS key_2
+       billing_shown_time(b.at) AS begun_at, a.id AS key_1, '' AS key_2
 FROM billing_audit a
+LEFT JOIN billing_audit b ON b.id = a.begun_id
 WHERE ($1::text IS NULL OR a.action = $1) AND ($2::bigint IS NULL OR a.id < $2)
+  AND (a.outcome <> 'begun' OR NOT EXISTS (SELECT FROM billing_audit e WHERE e.begun_id = a.id))
 ORDER BY a.id DESC LIMIT $3::int + 1

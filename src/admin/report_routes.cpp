@@ -217,8 +217,8 @@ std::vector<ReportRoute> ReportRoutes(db::Pool& pool, const Clock& clock) {
   const auto taken = std::make_shared<std::atomic<int>>(0);
   for (const report::Report wanted : report::kAllReports) {
     routes.push_back({"/api/v1/" + std::string(report::Name(wanted)),
-                      [&pool, clock, taken, wanted](http::Request&& request, http::Responder responder) {
-                        responder.Send(Answer(pool, taken, wanted, request, clock()));
+                      [&pool, clock, taken, wanted](const http::Request& request) {
+                        return Answer(pool, taken, wanted, request, clock());
                       }});
   }
   return routes;

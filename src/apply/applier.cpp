@@ -272,9 +272,13 @@ ApplyStats Applier::Stats() const {
   return stats_;
 }
 
+int64_t RetryEvents(db::Transaction& tx, const std::vector<std::string>& event_ids) {
+  return tx.Exec(sql::kRetryEvents, db::Params::Of(event_ids)).affected();
+}
+
 int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_ids) {
   db::Transaction tx(session);
-  const int64_t count = tx.Exec(sql::kRetryEvents, db::Params::Of(event_ids)).affected();
+  const int64_t count = RetryEvents(tx, event_ids);
   tx.Commit();
   return count;
 }

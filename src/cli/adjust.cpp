@@ -78,16 +78,21 @@ int Book(const Context& context, const AdjustOptions& options) {
   }
   if (options.reason.empty()) throw CliError(kUsage, "--reason must say why");
   auto session = context.Connect("adjust");
+  db::Transaction tx(session);
   const auto id =
-      usage::BookAdjustment(session, options.user_id, *origin, options.amount, options.reason, Who(), SystemNow());
+      usage::BookAdjustment(tx, options.user_id, *origin, options.amount, options.reason, Who(), SystemNow());
   if (!id) {
     throw CliError(kFailed, "nothing was booked: " + origin->Text() + " is not closed, or there is no user " +
                                 options.user_id + "; an open month is corrected by its runs");
   }
+  const std::string told = "adjustment " + std::to_string(*id) + " of " + options.amount + " USD booked";
+  admin::RecordAudit(tx, AuditEntryOf(context, admin::AuditOutcome::kDone, told));
+  tx.Commit();
+  context.recorded = true;
   if (context.json) {
     std::cout << JsonObject().Add("id", *id).Text() << "\n";
   } else {
-    std::cout << "adjustment " << *id << " booked\n";
+    std::cout << told << "\n";
   }
   return kDone;
 }

@@ -12,17 +12,16 @@ using admin::AuditOutcome;
 
 void Record(const Context& context, AuditOutcome outcome, const std::string& detail) {
   auto session = context.Connect("audit");
-  admin::RecordAudit(session, {.actor = Who(),
-                               .role = "cli",
-                               .action = context.audited->action,
-                               .target = context.audited->target,
-                               .origin = "command line",
-                               .outcome = outcome,
-                               .detail = detail.empty() ? std::nullopt : std::optional(detail)});
+  if (context.begun) {
+    admin::EndAudit(session, *context.begun, outcome, detail.empty() ? std::nullopt : std::optional(detail));
+  } else {
+    admin::RecordAudit(session, AuditEntryOf(context, outcome, detail));
+  }
 }
 
 // Whatever hindered the command may hinder this too: its own error is the one to tell.
 void TryToRecord(const Context& context, AuditOutcome outcome, const std::string& detail) {
+  if (context.recorded) return;
   try {
     Record(context, outcome, detail);
   } catch (const std::exception&) {
@@ -43,18 +42,37 @@ std::string JoinWords(const std::vector<std::string>& words) {
   return text;
 }
 
+admin::AuditEntry AuditEntryOf(const Context& context, AuditOutcome outcome, const std::string& detail) {
+  return {.actor = Who(),
+          .role = "cli",
+          .action = context.audited->action,
+          .target = context.audited->target,
+          .origin = "command line",
+          .outcome = outcome,
+          .detail = detail.empty() ? std::nullopt : std::optional(detail)};
+}
+
+void BeginAudited(const Context& context, db::Session& session) {
+  context.begun = admin::RecordAudit(session, AuditEntryOf(context, AuditOutcome::kBegun, ""));
+}
+
 int RunAudited(const Context& context) {
   if (!context.audited) return context.run();
   int status = kFailed;
   try {
     status = context.run();
   } catch (const CliError& e) {
-    if (e.status() != kUsage) TryToRecord(context, AuditOutcome::kRefused, e.what());
+    if (e.status() != kUsage || context.begun) TryToRecord(context, AuditOutcome::kRefused, e.what());
+    throw;
+  } catch (const db::InDoubt&) {
+    // What is recorded in the transaction that does it has its row if it was done.
+    if (context.begun) TryToRecord(context, AuditOutcome::kFailed, "it broke off");
     throw;
   } catch (const std::exception&) {
     TryToRecord(context, AuditOutcome::kFailed, "it broke off");  // what a database says may hold a value
     throw;
   }
+  if (context.recorded) return status;
   switch (status) {
     case kDone:
       Record(context, AuditOutcome::kDone, "");

@@ -84,6 +84,7 @@ int Close(const Context& context, const CloseOptions& options) {
     months.push_back(*month);
   }
   auto session = context.Connect("close");
+  BeginAudited(context, session);
   app::MonthCloseOptions batch{.by = Who(), .export_directory = options.output};
   if (!batch.export_directory && !config.export_directory.empty()) batch.export_directory = config.export_directory;
   const auto last = batch.export_directory ? usage::CloseStep::kExport : usage::CloseStep::kReset;

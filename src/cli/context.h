@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "billsync/admin/audit.h"
 #include "billsync/app/config.h"
 #include "billsync/db/session.h"
 
@@ -37,12 +38,16 @@ struct Context {
   std::optional<std::string> log_level;
   bool json = false;
   std::function<int()> run;  // set by the command that was named
-  // What goes into billing_audit when the command has run; set beside `run` by commands that do something for somebody.
+  // What goes into billing_audit; set beside `run` by commands that do something for somebody. They call BeginAudited
+  // before they do it, or record it in the transaction that does it, with AuditEntryOf.
   struct Audited {
     std::string action, target{};
     bool attention_refuses = false;  // exit status 3 means that it was not done
   };
   std::optional<Audited> audited;
+  // How far the record is: the row that says it has begun; whether all is said. For the functions below.
+  mutable std::optional<int64_t> begun;
+  mutable bool recorded = false;
 
   // The configuration, or a CliError listing every fault. `missing` names what this command cannot do without.
   app::Config Load(const std::function<std::vector<app::ConfigFault>(const app::Config&)>& missing) const;
@@ -53,9 +58,16 @@ struct Context {
 // Who sits at this terminal: "ada@host:4711".
 std::string Who();
 
-// Runs the command, and leaves a row in billing_audit when it is one that does something. A command that was used
-// wrongly has done nothing and leaves none.
+// Runs the command, and sees to it that one that does something has its end in billing_audit. A command that was used
+// wrongly has done nothing and leaves no row.
 int RunAudited(const Context& context);
+
+// Records that the command begins to do what it is for: after its arguments were checked, before anything is changed.
+// Throws db::Error, and then nothing may be done.
+void BeginAudited(const Context& context, db::Session& session);
+
+// The command's row, for the transaction that does it; when that is committed, set context.recorded.
+admin::AuditEntry AuditEntryOf(const Context& context, admin::AuditOutcome outcome, const std::string& detail);
 
 // "one two three"
 std::string JoinWords(const std::vector<std::string>& words);

@@ -105,8 +105,14 @@ int Retry(const Context& context, const std::vector<std::string>& ids) {
   int64_t count = 0;
   {
     auto session = context.Connect("events");
-    count = apply::RetryEvents(session, ids);
-    if (count == 0 && !ids.empty()) throw CliError(kFailed, WhyNotRetried(session, ids.front()));
+    db::Transaction tx(session);
+    count = apply::RetryEvents(tx, ids);
+    if (count > 0 || ids.empty()) {
+      admin::RecordAudit(tx, AuditEntryOf(context, admin::AuditOutcome::kDone, std::to_string(count) + " events"));
+    }
+    tx.Commit();
+    context.recorded = count > 0 || ids.empty();
+    if (!context.recorded) throw CliError(kFailed, WhyNotRetried(session, ids.front()));
   }
   ApplyNow(config);
   return Report(context, "retried", count);
@@ -133,6 +139,10 @@ int64_t CheckFiles(const std::vector<std::string>& files) {
 int Replay(const Context& context, const std::vector<std::string>& files) {
   const auto config = context.Load(app::MissingForDatabase);
   const int64_t total = CheckFiles(files);
+  {
+    auto session = context.Connect("events");
+    BeginAudited(context, session);
+  }
   const auto livemode =
       config.livemode == app::Livemode::kAny ? std::nullopt : std::optional(config.livemode == app::Livemode::kLive);
   webhook::Inbox inbox(app::MakeConnectOptions(config, "replay"), {.writers = 1, .patience = std::chrono::seconds(60)},

@@ -43,14 +43,15 @@ int Export(const Context& context, const ExportOptions& options) {
     throw CliError(kUsage, "name a report: usage, invoices, subscriptions, margin, adjustments; or: export pack");
   }
   const auto request = ReadRequest(options);
+  if (options.output == "-" && request.items.size() != 1) {
+    throw CliError(kUsage, "standard output takes one report in one format; give --output a directory");
+  }
   auto session = context.Connect("export");
+  BeginAudited(context, session);
   ProgressBar bar("rows");
   const auto progress = [&](int64_t rows, int64_t total) { bar.Update(rows, total); };
   try {
     if (options.output == "-") {
-      if (request.items.size() != 1) {
-        throw CliError(kUsage, "standard output takes one report in one format; give --output a directory");
-      }
       report::ExportToStream(session, request, std::cout, progress);
       return kDone;
     }

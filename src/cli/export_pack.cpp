@@ -23,6 +23,7 @@ int Pack(const Context& context, const PackOptions& options) {
                                       .items = report::PackItems(ReadFormats(options.formats))};
   const std::string directory = options.output.empty() ? "pack-" + request.period.Text() : options.output;
   auto session = context.Connect("export");
+  BeginAudited(context, session);
   ProgressBar bar("rows");
   const auto manifest =
       report::ExportPack(session, request, directory, [&](int64_t rows, int64_t total) { bar.Update(rows, total); });

@@ -50,6 +50,7 @@ int RunNow(const Context& context, const std::string& name) {
     throw CliError(kUsage, "no job is named '" + name + "'; there are " + known);
   }
   db::Pool pool(app::MakeConnectOptions(config, "jobs"), 2);
+  BeginAudited(context, *pool.Acquire());
   const auto outcome = jobs::RunJob(pool, *found, jobs::Trigger::kManual, jobs::ProcessName() + ":cli", SystemNow);
   if (!outcome) throw CliError(kFailed, "the job " + name + " is running now, here or on another machine");
   if (context.json) {

@@ -53,6 +53,7 @@ int ResetQuotas(const Context& context, const std::optional<std::string>& as_of,
                    "--as-of " + *as_of + " is in the future: a reset cannot be taken back; add --dry-run to look");
   }
   auto session = context.Connect("reset-quotas");
+  if (!dry_run) BeginAudited(context, session);
   const auto resets = dry_run ? usage::QuotasDue(session, as_of.value_or(FormatInstant(SystemNow()).substr(0, 10)))
                               : Reset(session, as_of);
   if (context.json) {

@@ -63,6 +63,7 @@ int Rollup(const Context& context, const RollupOptions& options) {
     throw CliError(kUsage, "--take-over and --allow-decrease belong to --full");
   }
   auto session = context.Connect("rollup");
+  BeginAudited(context, session);
   const int64_t filled = Fill(session);
   int64_t changed = usage::Rollup(session, now, only);
   Recomputed recomputed;

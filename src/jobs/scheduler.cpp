@@ -93,9 +93,13 @@ std::vector<JobState> ListJobs(db::Session& session) {
   return out;
 }
 
+bool RequestRun(db::Transaction& tx, const std::string& job) {
+  return tx.Exec(sql::kRequestRun, db::Params::Of(job)).affected() == 1;
+}
+
 bool RequestRun(db::Session& session, const std::string& job) {
   db::Transaction tx(session);
-  const bool known = tx.Exec(sql::kRequestRun, db::Params::Of(job)).affected() == 1;
+  const bool known = RequestRun(tx, job);
   tx.Commit();
   return known;
 }

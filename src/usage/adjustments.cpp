@@ -39,17 +39,13 @@ std::vector<Adjustment> ListAdjustments(db::Session& session, const AdjustmentFi
   return out;
 }
 
-std::optional<int64_t> BookAdjustment(db::Session& session, const std::string& user_id, const billing::Month& origin,
+std::optional<int64_t> BookAdjustment(db::Transaction& tx, const std::string& user_id, const billing::Month& origin,
                                       const std::string& amount_usd, const std::string& reason, const std::string& by,
                                       Instant now) {
-  db::Transaction tx(session);
   const auto rows =
       tx.Exec(sql::kBookManualAdjustment,
               db::Params::Of(user_id, origin.FirstDay(), billing::Month::Of(now).FirstDay(), amount_usd, reason, by));
-  std::optional<int64_t> id;
-  if (!rows.empty()) id = rows.Only().Int("id");
-  tx.Commit();
-  return id;
+  return rows.empty() ? std::nullopt : std::optional(rows.Only().Int("id"));
 }
 
 }  // namespace billsync::usage

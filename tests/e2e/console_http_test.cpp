@@ -154,13 +154,15 @@ TEST(ConsoleHttp, RecordsWhoDidWhatOverTheNetworkAndOnTheCommandLine) {
   EXPECT_EQ(Billsync(database, {"export", "usage", "--period", "January", "--output", "-"}).status, 2);
   EXPECT_EQ(Recorded(database),
             "ops retry evt_nowhere refused; ops retry reason unknown_customer refused; ops run tea refused; "
-            "ops close 2020-01 done; ops close 9998-01 refused; ops adjust 2020-01 " +
+            "ops close 2020-01 begun; ops close 2020-01 done; ops close 9998-01 begun; ops close 9998-01 refused; ops "
+            "adjust 2020-01 " +
                 user +
                 " done; "
                 "ops adjust 2020-02 " +
                 user + " refused; ops adjust 2020-01 " + user +
                 " refused; "
-                "cli run retention done; cli export usage 2020-01 done");
+                "cli run retention begun; cli run retention done; cli export usage 2020-01 begun; cli export usage "
+                "2020-01 done");
   EXPECT_EQ(database.Value(
                 "SELECT closed_by ~ '^ops token [0-9a-f]{8}$' FROM billing_periods WHERE period_start = '2020-01-01'"),
             "t");
@@ -177,6 +179,39 @@ TEST(ConsoleHttp, RecordsWhoDidWhatOverTheNetworkAndOnTheCommandLine) {
   const auto older =
       Get(service.admin_port(), "/api/v1/audit?action=close&limit=1&after=" + Member(audit, "next"), kFinanceToken);
   EXPECT_EQ(Member(ParsedJson(older.body)["audit"][0], "target"), "2020-01");
+}
+
+TEST(ConsoleHttp, DoesNothingThatItCannotRecord) {
+  TestDatabase database;
+  RunningService service(database.url(), kBothTokens);
+  PostParked(service, database, "evt_1");
+  AddUser(database, 1, "ada");
+  const std::string user = "00000000-0000-4000-8000-000000000001";
+  database.Run("UPDATE stripe_events SET status = 'dead'");
+  EXPECT_EQ(Billsync(database, {"close", "2020-01"}).status, 0);
+  database.Run("ALTER TABLE billing_audit ADD CONSTRAINT full_up CHECK (action = '') NOT VALID");
+  database.Run("UPDATE billing_jobs SET next_due_at = '2999-01-01' WHERE job = 'retention'");
+  const auto post = [&](const std::string& path) { return Post(service.admin_port(), path, kOpsToken).status; };
+  EXPECT_EQ(post("/api/v1/events/evt_1/retry"), 500);
+  EXPECT_EQ(post("/api/v1/events/retry?reason=unknown_customer"), 500);
+  EXPECT_EQ(post("/api/v1/jobs/retention/run"), 500);
+  EXPECT_EQ(post("/api/v1/periods/2020-02/close"), 500);
+  EXPECT_EQ(post("/api/v1/adjustments?user_id=" + user + "&origin=2020-01&amount_usd=-1.50&reason=goodwill"), 500);
+  EXPECT_EQ(Get(service.admin_port(), "/api/v1/usage?period=2020-01&format=csv", kOpsToken).status, 503);
+  EXPECT_EQ(Billsync(database, {"events", "retry", "evt_1"}).status, 1);
+  EXPECT_EQ(Billsync(database, {"close", "2020-02"}).status, 1);
+  EXPECT_EQ(Billsync(database, {"jobs", "run", "retention"}).status, 1);
+  EXPECT_EQ(Billsync(database, {"adjust", "book", "--user", user, "--origin", "2020-01", "--amount", "-1.50", "--reason",
+                                "goodwill"})
+                .status,
+            1);
+  const auto exported = Billsync(database, {"export", "usage", "--period", "2020-01", "--output", "-"});
+  EXPECT_EQ(exported.status, 1);
+  EXPECT_EQ(exported.out, "");
+  EXPECT_EQ(database.Value("SELECT status FROM stripe_events"), "dead");
+  EXPECT_EQ(database.Value("SELECT next_due_at = '2999-01-01' FROM billing_jobs WHERE job = 'retention'"), "t");
+  EXPECT_EQ(database.Value("SELECT count(*) FROM billing_periods WHERE closed_at IS NOT NULL"), "1");
+  EXPECT_EQ(database.Value("SELECT count(*) FROM billing_adjustments"), "0");
 }
 
 TEST(ConsoleHttp, PagesByKeyAndRefusesKeysItNeverGave) {

@@ -307,7 +307,10 @@ TEST_F(UsageCloseTest, RecomputationOfAClosedMonthBooksWhatItFinds) {
 TEST_F(UsageCloseTest, TakesAnAdjustmentByHand) {
   const auto session = database_.Connect();
   const auto book = [&](const std::string& amount) {
-    return usage::BookAdjustment(*session, UserId(1), kOctober, amount, "goodwill", "ada", kNow);
+    db::Transaction tx(*session);
+    const auto id = usage::BookAdjustment(tx, UserId(1), kOctober, amount, "goodwill", "ada", kNow);
+    tx.Commit();
+    return id;
   };
   EXPECT_FALSE(book("-0.50")) << "an open month is corrected by its runs";
   Close();

@@ -40,7 +40,9 @@ struct AdjustmentWish {
   std::string user_id, origin, amount_usd, reason;
 };
 
-// Thread-safe. Methods throw db::Error when the database fails; that too is recorded, if it can be.
+// Thread-safe. What is done in one transaction is recorded in it; what takes long is recorded when it begins and when
+// it ends. So nothing is done without a row. Methods throw db::Error when the database fails; that too is recorded, if
+// it can be.
 class Actions {
  public:
   Actions(db::Pool& pool, std::function<void()> wake_applier, CloseMonth close_month, Clock clock);
@@ -58,13 +60,16 @@ class Actions {
   // `nothing_booked`.
   ActionResult Adjust(const Asker& asker, const AdjustmentWish& wish);
 
-  // Records what another part did for somebody: an export, before its first byte is sent.
-  void Record(const Asker& asker, const std::string& action, const std::string& target, AuditOutcome outcome,
-              const std::string& detail);
+  // Records that another part begins to do something for somebody (an export, before its first byte is sent), and
+  // returns the row's id.
+  int64_t Begin(const Asker& asker, const std::string& action, const std::string& target);
+  // Records how it ended. Does not throw: what was done is done; a row that has begun and has no end is told as such.
+  void End(int64_t begun, AuditOutcome outcome, const std::string& detail) noexcept;
 
  private:
   ActionResult Recorded(const Asker& asker, const std::string& action, const std::string& target,
-                        const std::function<ActionResult(db::Session&)>& act);
+                        const std::function<ActionResult(db::Transaction&)>& act);
+  ActionResult CloseNow(const Asker& asker, const billing::Month& month);
 
   db::Pool& pool_;
   const std::function<void()> wake_applier_;

@@ -1,7 +1,7 @@
 // Finance's reports over HTTP.
 #pragma once
 
-#include <memory>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,11 +23,11 @@ namespace billsync::admin {
 // Compressed for who accepts gzip, XLSX excepted, which is.
 struct ReportRoute {
   std::string path;
-  http::Handler handler;
+  std::function<http::Response(const http::Request& request)> answer;
 };
 inline constexpr int kMostStreams = 3;
 
-// Without a guard: AddRoutes puts it on, and records downloads. The pool must outlive the handlers, the clock is
+// Without a guard: AddRoutes puts it on, and records downloads. The pool must outlive the routes, the clock is
 // copied.
 std::vector<ReportRoute> ReportRoutes(db::Pool& pool, const Clock& clock);
 

@@ -89,6 +89,7 @@ class Applier {
 };
 
 // A person asks for another attempt of these parked or dead events (all of them when empty). Returns how many.
+int64_t RetryEvents(db::Transaction& tx, const std::vector<std::string>& event_ids);
 int64_t RetryEvents(db::Session& session, const std::vector<std::string>& event_ids);
 
 // Events that are received, parked or dead, by status and reason, and how long the oldest unapplied one has waited.

@@ -46,6 +46,7 @@ struct JobState {
 std::vector<JobState> ListJobs(db::Session& session);
 
 // Makes a job due now, for whichever scheduler looks next; false when no job of this name has ever been scheduled.
+bool RequestRun(db::Transaction& tx, const std::string& job);
 bool RequestRun(db::Session& session, const std::string& job);
 
 enum class Trigger { kSchedule, kManual };

@@ -33,8 +33,8 @@ struct AdjustmentFilter {
 std::vector<Adjustment> ListAdjustments(db::Session& session, const AdjustmentFilter& filter);
 
 // Books an amount in whole cents ("-12.34") for a user's closed month, in the month of `now`. Returns its id; none when
-// `origin` is not closed or there is no such user.
-std::optional<int64_t> BookAdjustment(db::Session& session, const std::string& user_id, const billing::Month& origin,
+// `origin` is not closed or there is no such user, and nothing is done.
+std::optional<int64_t> BookAdjustment(db::Transaction& tx, const std::string& user_id, const billing::Month& origin,
                                       const std::string& amount_usd, const std::string& reason, const std::string& by,
                                       Instant now);
 
