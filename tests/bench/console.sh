@@ -44,7 +44,8 @@ finish() {
   sql billsync -c 'DROP DATABASE IF EXISTS console' || true
   cluster stop
 }
-start_serve() { # on free ports, told in its log
+start_serve() { # on free ports, told in its log, which is there before the program is
+  : >"$out/console-serve.log"
   DATABASE_URL=$(url console) STRIPE_WEBHOOK_SECRET=whsec_console_bench BILLSYNC_ADMIN_TOKEN=ops=$token \
     BILLSYNC_LISTEN=127.0.0.1:0 BILLSYNC_ADMIN_LISTEN=127.0.0.1:0 "$billsync" serve 2>"$out/console-serve.log" &
   serve=$!
