@@ -88,9 +88,10 @@ void PrintBash(const CommandFacts& root) {
       << "# Completion of billsync for bash; made by: billsync completion bash\n"
          "_billsync() {\n"
          "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD - 1]}\"\n"
-         "  local path=billsync word i\n"
-         "  # --option=value comes as three words.\n"
+         "  local path=billsync word i before=\"\"\n"
+         "  # --option=value comes as three words; from zsh, and where = breaks no words, as one.\n"
          "  [[ $cur == \"=\" ]] && cur=\"\" || { [[ $prev == \"=\" ]] && prev=\"${COMP_WORDS[COMP_CWORD - 2]}\"; }\n"
+         "  [[ $cur == --*=* ]] && { prev=\"${cur%%=*}\"; before=\"$prev=\"; cur=\"${cur#*=}\"; }\n"
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
          "    word=\"${COMP_WORDS[i]}\"\n";
   PrintSkipCases(root, commands);
@@ -106,6 +107,8 @@ void PrintBash(const CommandFacts& root) {
   std::cout << "      esac\n"
                "      COMPREPLY=($(compgen -W \"$word\" -- \"$cur\")) ;;\n"
                "  esac\n"
+               "  [[ -n $before && ${#COMPREPLY[@]} -gt 0 ]] && COMPREPLY=(\"${COMPREPLY[@]/#/$before}\")\n"
+               "  return 0\n"
                "}\n"
                "complete -o default -F _billsync billsync\n";
 }

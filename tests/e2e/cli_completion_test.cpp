@@ -77,6 +77,7 @@ TEST(Completion, OffersCommandsOptionsAndValues) {
   EXPECT_EQ(Offered({"billsync", "export", "--lay"}), " --layout \n");
   EXPECT_EQ(Offered({"billsync", "export", "--layout", ""}), " breakdown wide long \n");
   EXPECT_EQ(Offered({"billsync", "export", "--layout", "=", "w"}), " wide \n");
+  EXPECT_EQ(Offered({"billsync", "export", "--layout=w"}), " --layout=wide \n") << "one word, as zsh has it";
   EXPECT_EQ(Offered({"billsync", "export", "sub"}), " subscriptions \n");
   EXPECT_EQ(Offered({"billsync", "events", "list", "--log-level", "e"}), " error \n");
   // A file is the shell's to complete, and no value of an option is taken for a command.
