@@ -8,6 +8,7 @@
 #include "billsync/base/parse.h"
 #include "billsync/jobs/scheduler.h"
 #include "billsync/usage/adjustments.h"
+#include "billsync/usage/close.h"
 
 namespace billsync::admin {
 namespace {
@@ -67,33 +68,37 @@ void RecordFailure(db::Pool& pool, AuditEntry entry) {
 
 }  // namespace
 
-Actions::Actions(db::Pool& pool, std::function<void()> wake_applier, CloseMonth close_month, Clock clock)
-    : pool_(pool),
-      wake_applier_(std::move(wake_applier)),
-      close_month_(std::move(close_month)),
-      clock_(std::move(clock)) {}
+Actions::Actions(db::Pool& pool, std::function<void()> wake_applier, Clock clock)
+    : pool_(pool), wake_applier_(std::move(wake_applier)), clock_(std::move(clock)) {}
 
-ActionResult Actions::Recorded(const Asker& asker, const std::string& action, const std::string& target,
-                               const std::function<ActionResult(db::Transaction&)>& act) {
-  AuditEntry entry = EntryOf(asker, action, target);
+ActionResult Actions::Guarded(const AuditEntry& entry, const std::function<ActionResult(db::Transaction&)>& act) {
   ActionResult result;
   try {
     auto session = pool_.Acquire();
     db::Transaction tx(*session);
     result = act(tx);
-    entry.outcome = result.Done() ? AuditOutcome::kDone : AuditOutcome::kRefused;
-    entry.detail = result.detail;
-    RecordAudit(tx, entry);
     tx.Commit();
   } catch (const db::InDoubt&) {
     throw;  // the row is there if the deed is
   } catch (const std::exception&) {
     TellLog(entry, "failed");
-    RecordFailure(pool_, std::move(entry));
+    RecordFailure(pool_, entry);
     throw;
   }
   TellLog(entry, Name(entry.outcome));
   return result;
+}
+
+ActionResult Actions::Recorded(const Asker& asker, const std::string& action, const std::string& target,
+                               const std::function<ActionResult(db::Transaction&)>& act) {
+  AuditEntry entry = EntryOf(asker, action, target);
+  return Guarded(entry, [&](db::Transaction& tx) {
+    ActionResult result = act(tx);
+    entry.outcome = result.Done() ? AuditOutcome::kDone : AuditOutcome::kRefused;
+    entry.detail = result.detail;
+    RecordAudit(tx, entry);
+    return result;
+  });
 }
 
 int64_t Actions::Begin(const Asker& asker, const std::string& action, const std::string& target) {
@@ -142,35 +147,24 @@ ActionResult Actions::RunJob(const Asker& asker, const std::string& job) {
 }
 
 ActionResult Actions::Close(const Asker& asker, const billing::Month& month) {
-  const int64_t begun = Begin(asker, "close", month.Text());
-  try {
-    const auto result = CloseNow(asker, month);
-    End(begun, result.Done() ? AuditOutcome::kDone : AuditOutcome::kRefused, result.detail);
-    return result;
-  } catch (const std::exception&) {
-    End(begun, AuditOutcome::kFailed, "it broke off");
-    throw;
-  }
-}
-
-ActionResult Actions::CloseNow(const Asker& asker, const billing::Month& month) {
-  const std::unique_lock lock(closing_, std::try_to_lock);
-  if (!lock.owns_lock()) return {409, "close_running", "A month is being closed this moment; try again later."};
-  auto session = pool_.Acquire();
-  const auto closed = close_month_(*session, month, asker.identity.actor);
-  if (closed) return {200, "done", "Closed; SHA-256 " + closed->usage_sha256 + "."};
-  switch (closed.error().reason) {
-    case usage::NotClosed::Reason::kNotOver:
-      return {409, "not_over", "The month is not over yet."};
-    case usage::NotClosed::Reason::kWaiting:
-      return {409, "waiting",
-              "Usage of a user waits, whose row in users another transaction holds; try again when it is done."};
-    case usage::NotClosed::Reason::kDrift:
-      return {409, "drift",
-              "The month's usage differs from its runs in " + std::to_string(closed.error().check.drifts.size()) +
-                  " places; billsync verify usage shows them, billsync rollup --full mends them."};
-  }
-  return {500, "internal", "The month could not be closed."};
+  AuditEntry entry = EntryOf(asker, "close", month.Text());
+  return Guarded(entry, [&](db::Transaction& tx) -> ActionResult {
+    if (clock_() < month.End()) {
+      entry.outcome = AuditOutcome::kRefused;
+      entry.detail = "The month is not over yet.";
+      RecordAudit(tx, entry);
+      return {409, "not_over", *entry.detail};
+    }
+    entry.outcome = AuditOutcome::kBegun;
+    const int64_t begun = RecordAudit(tx, entry);
+    if (!usage::RequestClose(tx, month, begun)) {
+      const std::string why = "The month is asked for already, and waits for the job close or is being closed.";
+      EndAudit(tx, begun, AuditOutcome::kRefused, why);
+      return {409, "close_running", why};
+    }
+    jobs::RequestRun(tx, "close");
+    return {202, "begun", "The job close verifies and closes the month; the period tells how far it is."};
+  });
 }
 
 ActionResult Actions::Adjust(const Asker& asker, const AdjustmentWish& wish) {

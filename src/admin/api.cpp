@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "api_route.h"
-#include "billsync/admin/compress.h"
+#include "billsync/admin/gzip.h"
 #include "billsync/admin/report_routes.h"
 #include "billsync/base/json_writer.h"
 #include "billsync/base/log.h"
@@ -56,12 +56,6 @@ void AddTag(const http::Request& request, http::Response& response) {
     response.status = 304;
     response.body.clear();
   }
-}
-
-http::Response DatabaseAway() {
-  auto response = http::Problem(503, "database_unavailable", "The database cannot be reached; try again.");
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
 }
 
 // Runs the route and turns a database failure into a 503 or 500 without its internals.

@@ -83,6 +83,7 @@ std::optional<Identity> SessionKey::Check(std::string_view session, Instant now)
   Identity identity = Bearer();
   identity.by_cookie = true;
   identity.csrf = Mac("form", text);
+  identity.session = text;
   identity.ends = ends;
   return identity;
 }

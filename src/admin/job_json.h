@@ -1,6 +1,7 @@
 // Jobs as the API shows them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,8 @@
 
 namespace billsync::admin {
 
+// {"what":…,"done":…,"total":…,"seconds_left":…,"text":…} or null
+std::string ProgressJson(const std::optional<jobs::JobProgress>& progress);
 // [{"job":…},…]
 std::string JobsJson(const std::vector<jobs::JobState>& jobs);
 

@@ -28,7 +28,9 @@ http::Response ShowPeriod(const ApiCall& call) {
 http::Response ClosePeriod(const ApiCall& call) {
   const auto month = billing::Month::Parse(call.request.GetPathParam("period"));
   if (!month) return http::Problem(400, "bad_period", "A period is a month such as 2026-10.");
-  return AnswerOf(call.parts.actions->Close(AskerOf(call), *month));
+  auto response = AnswerOf(call.parts.actions->Close(AskerOf(call), *month));
+  if (response.status == 202) response.headers.emplace_back("Location", "/api/v1/periods/" + month->Text());
+  return response;
 }
 
 http::Response BookAdjustment(const ApiCall& call) {
@@ -76,6 +78,19 @@ std::string ArrayOf(const std::string& schema) {
   return R"({"type":"array","items":)" + schema + "}";
 }
 
+// Or null: not running, or nothing told yet.
+std::string ProgressSchema() {
+  return R"({"type":["object","null"],"properties":)" +
+         JsonObject()
+             .AddRaw("what", kText)
+             .AddRaw("done", kNumber)
+             .AddRaw("total", kNumber)
+             .AddRaw("seconds_left", kNumber)
+             .AddRaw("text", kText)
+             .Text() +
+         "}";
+}
+
 std::string JobsSchema() {
   return ObjectSchema({{"jobs", ArrayOf(ObjectSchema({{"job", kText},
                                                       {"next_due_at", kTime},
@@ -85,7 +100,9 @@ std::string JobsSchema() {
                                                       {"last_ok_at", kTime},
                                                       {"last_seconds", kText},
                                                       {"last_rows", kNumber},
-                                                      {"last_error", kText}}))}});
+                                                      {"last_error", kText},
+                                                      {"running", kFlag},
+                                                      {"progress", ProgressSchema()}}))}});
 }
 
 std::string PeriodSchema() {
@@ -93,6 +110,16 @@ std::string PeriodSchema() {
       ArrayOf(ObjectSchema({{"step", kText}, {"done_at", kTime}, {"done_by", kText}, {"detail", kText}}));
   return ObjectSchema({{"period", ArraySchema(columns::kPeriods)},
                        {"steps", steps},
+                       {"close_request", R"({"type":["object","null"],"properties":)" +
+                                             JsonObject()
+                                                 .AddRaw("requested_by", kText)
+                                                 .AddRaw("requested_at", kTime)
+                                                 .AddRaw("finished_at", kTime)
+                                                 .AddRaw("outcome", kText)
+                                                 .AddRaw("detail", kText)
+                                                 .AddRaw("progress", ProgressSchema())
+                                                 .Text() +
+                                             "}"},
                        {"adjustments", ArraySchema(columns::kAdjustments)},
                        {"next", kText}});
 }
@@ -132,10 +159,12 @@ std::vector<ApiRoute> OperationRoutes() {
       std::move(metrics),
       Read("/api/v1/periods", "Months with usage or a state, newest first", PagingParams({}),
            PageSchema("periods", columns::kPeriods), {400}, ListAllPeriods),
-      Read("/api/v1/periods/{period}", "A month: totals, hash, steps of its close, a page of its adjustments",
+      Read("/api/v1/periods/{period}",
+           "A month: totals, hash, steps of its close, who asked for it, a page of its adjustments",
            PagingParams({period}), PeriodSchema(), {400, 404}, ShowPeriod),
-      Act("/api/v1/periods/{period}/close", "Verify and close a month for good; takes as long as it takes", {period},
-          200, DoneSchema(), {400, 409}, ClosePeriod),
+      Act("/api/v1/periods/{period}/close",
+          "Have the job close verify and close a month for good; see close_request of the period for what comes of it",
+          {period}, 202, DoneSchema(), {400, 409}, ClosePeriod),
       Act("/api/v1/adjustments", "Book a signed amount for a user's closed month, in the present month",
           {{"user_id", "users.id"},
            {"origin", "The closed month, YYYY-MM"},

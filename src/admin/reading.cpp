@@ -7,6 +7,7 @@
 #include "billsync/base/json_writer.h"
 #include "billsync/base/parse.h"
 #include "columns.h"
+#include "job_json.h"
 #include "search.h"
 
 namespace billsync::admin {
@@ -18,6 +19,14 @@ std::optional<Instant> StartOf(const std::optional<billing::Month>& month) {
 
 std::optional<Instant> EndOf(const std::optional<billing::Month>& month) {
   return month ? std::optional(month->End()) : std::nullopt;
+}
+
+std::string RequestJson(const usage::CloseRequest& request, const std::optional<jobs::JobProgress>& progress) {
+  JsonObject json;
+  json.Add("requested_by", request.requested_by).Add("requested_at", FormatInstant(request.requested_at));
+  json.Add("finished_at", request.finished_at ? std::optional(FormatInstant(*request.finished_at)) : std::nullopt);
+  json.Add("outcome", request.outcome).Add("detail", request.detail);
+  return json.AddRaw("progress", ProgressJson(progress)).Text();
 }
 
 }  // namespace
@@ -157,6 +166,12 @@ std::optional<PeriodPage> FindPeriod(db::Session& session, const billing::Month&
     tx.Commit();
   }
   found.steps = usage::ListSteps(session, month);
+  found.request = usage::FindCloseRequest(session, month);
+  if (found.request && !found.request->finished_at) {
+    for (auto& job : jobs::ListJobs(session)) {
+      if (job.job == "close") found.progress = std::move(job.progress);
+    }
+  }
   return found;
 }
 
@@ -173,6 +188,7 @@ std::string PeriodPage::Json() const {
   return JsonObject()
       .AddRaw("period", period.RowsJson())
       .AddRaw("steps", done.Text())
+      .AddRaw("close_request", request ? RequestJson(*request, progress) : "null")
       .AddRaw("adjustments", adjustments.RowsJson())
       .Add("next", adjustments.next)
       .Text();

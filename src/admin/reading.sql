@@ -71,7 +71,7 @@ WHERE ($1::text IS NULL OR s.status = $1) AND ($2::text IS NULL OR s.plan_tier::
 ORDER BY coalesce(s.started_at, s.created_at, '-infinity') DESC, s.stripe_subscription_id DESC LIMIT $8::int + 1
 
 -- name: ListPeriods
--- Months with usage or a state, newest first, before the month $1. Totals of a closed one as they were frozen, of an
+-- Months with usage, a state or a request to close them, newest first, before the month $1. Totals of a closed one as they were frozen, of an
 -- open one as billing_usage has them. Index billing_usage_period.
 SELECT to_char(m.month, 'YYYY-MM') AS period, CASE WHEN p.closed_at IS NULL THEN 'open' ELSE 'closed' END AS state,
        coalesce(p.users, t.users, 0) AS users, coalesce(p.total_runs, t.total_runs, 0)::text AS total_runs,
@@ -83,6 +83,7 @@ SELECT to_char(m.month, 'YYYY-MM') AS period, CASE WHEN p.closed_at IS NULL THEN
        billing_shown_time(p.closed_at) AS closed_at, p.closed_by, p.usage_sha256,
        c.drifts, billing_shown_time(c.checked_at) AS checked_at, to_char(m.month, 'YYYY-MM') AS key_1, '' AS key_2
 FROM (SELECT p.period_start AS month FROM billing_periods p
+      UNION SELECT r.period_start FROM billing_close_requests r
       UNION SELECT date_trunc('month', d.day::timestamp)::date FROM billing_usage_by_day d) m
 LEFT JOIN billing_periods p ON p.period_start = m.month
 LEFT JOIN billing_usage_checks c ON c.month = m.month

@@ -3,12 +3,12 @@
 #include <atomic>
 #include <ostream>
 
+#include "billsync/admin/gzip.h"
 #include "billsync/base/json_writer.h"
 #include "billsync/base/log.h"
 #include "billsync/base/parse.h"
 #include "billsync/billing/plan_map.h"
 #include "billsync/report/export.h"
-#include "gzip_stream.h"
 
 namespace billsync::admin {
 namespace {
@@ -17,7 +17,6 @@ using report::ExportRequest;
 using report::Format;
 
 constexpr int64_t kUsualRows = 100, kMostRows = 1000;
-constexpr size_t kWorthCompressing = 1024;
 
 // A request that cannot be answered, with what to say instead.
 struct Refused {
@@ -72,10 +71,6 @@ ExportRequest ReadRequest(report::Report wanted, const http::Request& request, I
   return out;
 }
 
-bool WantsGzip(const http::Request& request) {
-  return AcceptsGzip(request.FindHeader("Accept-Encoding").value_or(""));
-}
-
 // ── A page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 int64_t QueryLimit(const http::Request& request) {
@@ -100,11 +95,8 @@ http::Response AnswerPage(db::Pool& pool, const ExportRequest& wanted, const htt
   body.Add("period_state", page.facts.period_state).Add("as_of", as_of).AddRaw("rows", rows.Text());
   body.Add("next", page.next.empty() ? std::nullopt : std::optional(page.next));
   http::Response response{.content_type = "application/json", .body = body.Text()};
-  response.headers = {{"X-As-Of", as_of}, {"Vary", "Accept-Encoding"}};
-  if (response.body.size() >= kWorthCompressing && WantsGzip(request)) {
-    response.body = Gzip(response.body);
-    response.headers.emplace_back("Content-Encoding", "gzip");
-  }
+  response.headers.emplace_back("X-As-Of", as_of);
+  CompressFor(request, response);
   return response;
 }
 
@@ -163,7 +155,7 @@ http::Response AnswerFile(db::Pool& pool, const std::shared_ptr<std::atomic<int>
                           const http::Request& request) {
   const report::ReportItem& item = wanted.items.front();
   auto download = std::make_shared<Download>(taken, pool, wanted);
-  const bool gzip = item.format != Format::kXlsx && WantsGzip(request);
+  const bool gzip = item.format != Format::kXlsx && TakesGzip(request);
   http::Response response;
   response.headers.emplace_back("X-As-Of", FormatInstant(download->stream.facts().as_of));
   response.headers.emplace_back("X-Period-State", download->stream.facts().period_state);
@@ -204,9 +196,7 @@ http::Response Answer(db::Pool& pool, const std::shared_ptr<std::atomic<int>>& t
     return http::Problem(http::ProblemCode::kInternal);
   } catch (const db::Error& e) {
     Log(LogLevel::kWarning, "a report found no database", {{"error", e.what()}});
-    http::Response away = http::Problem(503, "database_unavailable", "The database cannot be reached; try again.");
-    away.headers.emplace_back("Retry-After", "1");
-    return away;
+    return DatabaseAway();
   }
 }
 
@@ -216,10 +206,10 @@ std::vector<ReportRoute> ReportRoutes(db::Pool& pool, const Clock& clock) {
   std::vector<ReportRoute> routes;
   const auto taken = std::make_shared<std::atomic<int>>(0);
   for (const report::Report wanted : report::kAllReports) {
-    routes.push_back({"/api/v1/" + std::string(report::Name(wanted)),
-                      [&pool, clock, taken, wanted](const http::Request& request) {
-                        return Answer(pool, taken, wanted, request, clock());
-                      }});
+    routes.push_back(
+        {"/api/v1/" + std::string(report::Name(wanted)), [&pool, clock, taken, wanted](const http::Request& request) {
+           return Answer(pool, taken, wanted, request, clock());
+         }});
   }
   return routes;
 }

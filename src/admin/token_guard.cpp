@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "billsync/base/log.h"
 #include "billsync/base/parse.h"
 
 namespace billsync::admin {
@@ -42,7 +43,14 @@ http::Response Unknown() {
 
 }  // namespace
 
-TokenGuard::TokenGuard(std::vector<Token> tokens, Clock clock) : tokens_(std::move(tokens)), clock_(std::move(clock)) {
+http::Response DatabaseAway() {
+  auto response = http::Problem(503, "database_unavailable", "The database cannot be reached; try again.");
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+TokenGuard::TokenGuard(std::vector<Token> tokens, Clock clock, const EndedSessions* ended)
+    : tokens_(std::move(tokens)), clock_(std::move(clock)), ended_(ended) {
   for (const Token& token : tokens_) keys_.emplace_back(token);
 }
 
@@ -76,23 +84,15 @@ std::optional<Identity> TokenGuard::Identify(const http::Request& request) const
   const Instant now = clock_();
   for (const SessionKey& key : keys_) {
     if (session->starts_with(key.fingerprint() + ".")) {
-      if (auto identity = key.Check(*session, now); identity && !HasEnded(*identity)) return identity;
+      auto identity = key.Check(*session, now);
+      if (identity && (ended_ == nullptr || !ended_->Contains(identity->session))) return identity;
     }
   }
   return std::nullopt;
 }
 
 void TokenGuard::EndSession(const Identity& identity) const {
-  if (!identity.by_cookie || !identity.ends) return;
-  const Instant now = clock_();
-  const std::lock_guard lock(mutex_);
-  std::erase_if(ended_, [&](const auto& one) { return one.second <= now; });
-  ended_.emplace(identity.csrf, *identity.ends);
-}
-
-bool TokenGuard::HasEnded(const Identity& identity) const {
-  const std::lock_guard lock(mutex_);
-  return ended_.contains(identity.csrf);
+  if (ended_ != nullptr && identity.by_cookie && identity.ends) ended_->Add(identity.session, *identity.ends);
 }
 
 std::optional<std::string> TokenGuard::OpenSession(std::string_view token) const {
@@ -109,7 +109,13 @@ http::Handler TokenGuard::Require(Role role, http::Handler handler) const {
 
 http::Handler TokenGuard::RequireIdentity(Role role, IdentifiedHandler handler) const {
   return [this, role, handler = std::move(handler)](http::Request&& request, http::Responder responder) {
-    const auto identity = Identify(request);
+    std::optional<Identity> identity;
+    try {
+      identity = Identify(request);
+    } catch (const db::Error& e) {
+      Log(LogLevel::kWarning, "a session could not be checked", {{"error", e.what()}});
+      return responder.Send(DatabaseAway());
+    }
     if (!identity) return responder.Send(Unknown());
     if (identity->role < role) {
       return responder.Send(http::Problem(403, "role_insufficient", "This needs a token of the role ops."));

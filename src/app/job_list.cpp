@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/retention_sql.h"
+#include "billsync/admin/audit.h"
 #include "billsync/app/month_close.h"
 #include "billsync/apply/entitlements.h"
 #include "billsync/base/json_writer.h"
@@ -12,6 +13,8 @@
 
 namespace billsync::app {
 namespace {
+
+using usage::CloseOutcome;
 
 void CondenseRevenue(db::Session& session) {
   db::Transaction tx(session);
@@ -23,14 +26,14 @@ void CondenseRevenue(db::Session& session) {
 // and once a minute the rows of the open months are compared, in case somebody else wrote them.
 class RollupJob {
  public:
-  jobs::JobOutcome operator()(db::Session& session, Instant now) {
+  jobs::JobOutcome operator()(db::Session& session, Instant now, const Progress& progress) {
     jobs::JobOutcome outcome;
     if (!filled_) {
-      const auto month = usage::FillNextMonth(session, now);
+      const auto month = usage::FillNextMonth(session, now, progress);
       filled_ = !month;
       if (month) outcome = {1, "history of " + month->Text() + " taken in; "};
     }
-    outcome.rows += usage::Rollup(session, now);
+    outcome.rows += usage::Rollup(session, now, std::nullopt, progress);
     if (now >= next_comparison_) {
       outcome.rows += usage::RestoreOpenMonths(session, now);
       CondenseRevenue(session);
@@ -58,19 +61,44 @@ std::string WhyNot(const usage::NotClosed& refusal) {
          " places, see: billsync verify usage";
 }
 
-// Closes the months that are due, and once a day verifies those that are not, for the metric.
+admin::AuditOutcome AuditOutcomeOf(CloseOutcome outcome) {
+  switch (outcome) {
+    case CloseOutcome::kDone:
+      return admin::AuditOutcome::kDone;
+    case CloseOutcome::kRefused:
+      return admin::AuditOutcome::kRefused;
+    case CloseOutcome::kFailed:
+      return admin::AuditOutcome::kFailed;
+  }
+  return admin::AuditOutcome::kFailed;
+}
+
+void Settle(db::Session& session, const usage::CloseRequest& request, CloseOutcome outcome, const std::string& detail) {
+  db::Transaction tx(session);
+  usage::SettleCloseRequest(tx, request, outcome, detail);
+  admin::EndAudit(tx, request.audit_id, AuditOutcomeOf(outcome), detail);
+  tx.Commit();
+}
+
+// Carries out what somebody asked for over HTTP, closes the months that are due, and once a day verifies those that are
+// not, for the metric.
 class CloseJob {
  public:
   explicit CloseJob(const Config& config) : after_days_(config.close_after.count()) {
     if (!config.export_directory.empty()) export_directory_ = config.export_directory;
   }
 
-  jobs::JobOutcome operator()(db::Session& session, Instant now) {
+  jobs::JobOutcome operator()(db::Session& session, Instant now, const Progress& progress) {
     jobs::JobOutcome outcome;
+    for (const auto& request : usage::OpenCloseRequests(session)) {
+      ++outcome.rows;
+      outcome.detail += CarryOut(session, request, now, progress);
+    }
     const auto last = export_directory_ ? usage::CloseStep::kExport : usage::CloseStep::kReset;
     for (const auto& month : usage::MonthsToClose(session, now, after_days_, last)) {
       const MonthCloseOptions options{.by = "job " + jobs::ProcessName(), .export_directory = export_directory_};
-      const auto closed = RunMonthClose(session, month, options, [now] { return now; });
+      const auto closed = RunMonthClose(
+          session, month, options, [now] { return now; }, progress);
       if (!closed) throw std::runtime_error(month.Text() + " is not closed: " + WhyNot(closed.error()));
       ++outcome.rows;
       outcome.detail += month.Text() + " closed; ";
@@ -89,20 +117,48 @@ class CloseJob {
   }
 
  private:
+  // A request that breaks off is settled as failed and fails the job, which says why. While the database is away it
+  // stays, as it does when the process ends, and is carried out by whoever runs the job next.
+  std::string CarryOut(db::Session& session, const usage::CloseRequest& request, Instant now,
+                       const Progress& progress) const {
+    const MonthCloseOptions options{.by = request.requested_by, .export_directory = export_directory_};
+    try {
+      const auto closed = RunMonthClose(
+          session, request.month, options, [now] { return now; }, progress);
+      if (closed) {
+        Settle(session, request, CloseOutcome::kDone, "sha256 " + closed->period.usage_sha256);
+        return request.month.Text() + " closed; ";
+      }
+      Settle(session, request, CloseOutcome::kRefused, WhyNot(closed.error()));
+      return request.month.Text() + " not closed: " + WhyNot(closed.error()) + "; ";
+    } catch (const db::Transient&) {
+      throw;
+    } catch (const db::InDoubt&) {
+      throw;
+    } catch (const std::exception&) {
+      if (!session.Broken()) {
+        Settle(session, request, CloseOutcome::kFailed, "it broke off; the job close says why");
+      }
+      throw;
+    }
+  }
+
   const int64_t after_days_;
   std::optional<std::string> export_directory_;
   Instant next_check_{};
 };
 
-jobs::JobOutcome ResetQuotasJob(db::Session& session, Instant) {
-  const int64_t resets = usage::ResetQuotas(session, std::nullopt, [](const auto&) {});
+jobs::JobOutcome ResetQuotasJob(db::Session& session, Instant, const Progress& progress) {
+  const int64_t resets = usage::ResetQuotas(
+      session, std::nullopt, [](const auto&) {}, progress);
   return {resets, "users whose quota period turned"};
 }
 
-jobs::JobOutcome RetentionJob(db::Session& session, Instant now) {
+jobs::JobOutcome RetentionJob(db::Session& session, Instant now, const Progress&) {
   db::Transaction tx(session);
   tx.Exec(sql::kEnsureLlmCallsPartitions, db::Params::Of(now));
   const int64_t rows = tx.Exec(sql::kDeleteOldJobRuns, db::Params::Of(now)).affected();
+  tx.Exec(sql::kDeleteOverSessions, db::Params::Of(now));
   tx.Commit();
   return {rows, "old job runs deleted, partitions of llm_calls made ahead"};
 }
@@ -112,7 +168,7 @@ jobs::JobOutcome RetentionJob(db::Session& session, Instant now) {
 std::vector<jobs::Job> MakeJobs(const Config& config) {
   const billing::PlanMap plans(config.plans, config.add_ons);
   const auto sweep = [plans, policy = config.entitlement, map = PlanFingerprint(config)](db::Session& session,
-                                                                                         Instant now) {
+                                                                                         Instant now, const Progress&) {
     return jobs::JobOutcome{apply::SweepEntitlements(session, plans, policy, now, map),
                             "users whose entitlement lapsed"};
   };

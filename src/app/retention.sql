@@ -6,6 +6,10 @@ SELECT billing_ensure_llm_calls_partitions(date_trunc('month', $1::timestamptz A
 -- The ledger of job runs is kept for 90 days.
 DELETE FROM billing_job_runs WHERE started_at < $1::timestamptz - interval '90 days'
 
+-- name: DeleteOverSessions
+-- Logged-out sessions that would be over by now. A row a logout of the last hours: the table is read whole.
+DELETE FROM billing_ended_sessions WHERE ends_at < $1::timestamptz
+
 -- name: CondenseRevenue
 -- One row for each day that has several. Whoever does the same at this moment is waited for, and finds its rows gone.
 WITH crowded AS (

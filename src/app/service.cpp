@@ -6,7 +6,6 @@
 #include "billsync/admin/readiness.h"
 #include "billsync/admin/report_routes.h"
 #include "billsync/app/job_list.h"
-#include "billsync/app/month_close.h"
 #include "billsync/base/log.h"
 #include "billsync/console/console.h"
 #include "billsync/db/migrator.h"
@@ -40,23 +39,11 @@ http::Limits PublicLimits(const Config& config) {
   return limits;
 }
 
-// Exports and closes hold a worker while they last; pages need others meanwhile.
+// Exports hold a worker while they last; pages need others meanwhile.
 http::Limits AdminLimits() {
   http::Limits limits;
   limits.workers = admin::kMostStreams + 5;
   return limits;
-}
-
-// What the console's button and POST /api/v1/periods/{period}/close do: the whole monthly batch.
-admin::CloseMonth MakeCloseMonth(const Config& config) {
-  return [directory = config.export_directory](db::Session& session, const billing::Month& month,
-                                               const std::string& by) -> tl::expected<usage::Period, usage::NotClosed> {
-    MonthCloseOptions options{.by = by};
-    if (!directory.empty()) options.export_directory = directory;
-    auto outcome = RunMonthClose(session, month, options, SystemNow);
-    if (!outcome) return tl::unexpected(std::move(outcome.error()));
-    return std::move(outcome->period);
-  };
 }
 
 // Before the first batch. Throws std::runtime_error when the schema is not current, or rights are missing.
@@ -89,9 +76,10 @@ struct Service::Parts {
         inbox(MakeConnectOptions(config, "inbox"), {}, [this] { applier.Wake(); }),
         endpoint({config.webhook_secrets, config.signature_tolerance, WantedMode(config.livemode)}, inbox, SystemNow),
         scheduler(pool, MakeJobs(config), SystemNow),
-        guard(config.admin_tokens),
+        ended_sessions(pool),
+        guard(config.admin_tokens, SystemNow, &ended_sessions),
         actions(
-            pool, [this] { applier.Wake(); }, MakeCloseMonth(config), SystemNow) {}
+            pool, [this] { applier.Wake(); }, SystemNow) {}
 
   const Config config;
   db::Pool pool;
@@ -99,6 +87,7 @@ struct Service::Parts {
   webhook::Inbox inbox;
   webhook::Endpoint endpoint;
   jobs::Scheduler scheduler;
+  admin::EndedSessions ended_sessions;
   admin::TokenGuard guard;
   admin::Actions actions;
   admin::LoginLimit login_limit;

@@ -17,20 +17,26 @@ struct CloseOptions {
   std::optional<std::string> output;
 };
 
-std::string_view Doing(usage::CloseStep step) {
-  switch (step) {
-    case usage::CloseStep::kRollup:
-      return "bringing usage up to date";
-    case usage::CloseStep::kVerify:
-    case usage::CloseStep::kClose:
-      return "recomputing, comparing and freezing";
-    case usage::CloseStep::kReset:
-      return "resetting quotas that are due";
-    case usage::CloseStep::kExport:
-      return "writing files";
+// A line for each step, and a bar where the step says how far it is.
+class CloseWatch {
+ public:
+  explicit CloseWatch(bool quiet) : quiet_(quiet) {}
+  Progress Watch() {
+    return [this, bar = bar_.Watch()](std::string_view what, int64_t done, int64_t total) {
+      if (total > 0) {
+        bar(what, done, total);
+      } else if (!quiet_ && what != said_) {
+        said_ = what;
+        std::cout << what << " …" << std::endl;
+      }
+    };
   }
-  return "";
-}
+
+ private:
+  const bool quiet_;
+  std::string said_;
+  ProgressBar bar_;
+};
 
 void PrintOutcome(const Context& context, const app::MonthCloseOutcome& outcome) {
   const auto& period = outcome.period;
@@ -91,13 +97,8 @@ int Close(const Context& context, const CloseOptions& options) {
   if (!options.period) months = usage::MonthsToClose(session, SystemNow(), config.close_after.count(), last);
   if (months.empty() && !context.json) std::cout << "No month is due to be closed.\n";
   for (const auto& month : months) {
-    ProgressBar bar("rows");
-    app::MonthCloseProgress progress;
-    progress.exporting = [&](int64_t rows, int64_t total) { bar.Update(rows, total); };
-    progress.begun = [&](usage::CloseStep step) {
-      if (!context.json) std::cout << month.Text() << ": " << Doing(step) << " …" << std::endl;
-    };
-    const auto outcome = app::RunMonthClose(session, month, batch, SystemNow, progress);
+    CloseWatch watch(context.json);
+    const auto outcome = app::RunMonthClose(session, month, batch, SystemNow, watch.Watch());
     if (!outcome) return Refuse(context, month, outcome.error());
     PrintOutcome(context, *outcome);
   }

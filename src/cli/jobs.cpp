@@ -21,18 +21,19 @@ std::optional<std::string> OptTime(const std::optional<Instant>& at) {
 int List(const Context& context) {
   auto session = context.Connect("jobs");
   const auto states = jobs::ListJobs(session);
-  Table table({"JOB", "LAST OK", "TOOK", "ROWS", "NEXT DUE", "RUNNING ON", "LAST ERROR"});
+  Table table({"JOB", "LAST OK", "TOOK", "ROWS", "NEXT DUE", "RUNNING ON", "PROGRESS", "LAST ERROR"});
   for (const auto& s : states) {
     if (context.json) {
       JsonObject job;
       job.Add("job", s.job).Add("next_due_at", FormatInstant(s.next_due_at)).Add("last_ok_at", OptTime(s.last_ok_at));
       job.Add("last_rows", s.last_rows).Add("last_error", s.last_error).Add("lease_owner", s.lease_owner);
+      job.Add("progress", s.progress ? std::optional(s.progress->Text()) : std::nullopt);
       std::cout << job.Text() << "\n";
       continue;
     }
     table.AddRow({s.job, TimeText(s.last_ok_at), s.last_seconds ? *s.last_seconds + " s" : "",
                   s.last_rows ? std::to_string(*s.last_rows) : "", TimeText(s.next_due_at), s.lease_owner.value_or(""),
-                  s.last_error.value_or("")});
+                  s.progress ? s.progress->Text() : "", s.last_error.value_or("")});
   }
   if (!context.json && states.empty()) std::cout << "No job has run yet; `billsync serve` runs them.\n";
   if (!context.json && !states.empty()) table.Print();
@@ -51,7 +52,10 @@ int RunNow(const Context& context, const std::string& name) {
   }
   db::Pool pool(app::MakeConnectOptions(config, "jobs"), 2);
   BeginAudited(context, *pool.Acquire());
-  const auto outcome = jobs::RunJob(pool, *found, jobs::Trigger::kManual, jobs::ProcessName() + ":cli", SystemNow);
+  const auto outcome = [&] {
+    ProgressBar bar;
+    return jobs::RunJob(pool, *found, jobs::Trigger::kManual, jobs::ProcessName() + ":cli", SystemNow, bar.Watch());
+  }();
   if (!outcome) throw CliError(kFailed, "the job " + name + " is running now, here or on another machine");
   if (context.json) {
     std::cout << JsonObject().Add("job", name).Add("rows", outcome->rows).Add("detail", outcome->detail).Text() << "\n";

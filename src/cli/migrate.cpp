@@ -31,8 +31,8 @@ int Check(const Context& context) {
 
 // Months of history that were there before changes of runs were counted. Whatever stops this, rollup and serve go on.
 int64_t FillHistory(db::Session& session) {
-  ProgressBar progress("months of history");
-  return usage::FillHistory(session, SystemNow, [&](int64_t done, int64_t total) { progress.Update(done, total); });
+  ProgressBar bar;
+  return usage::FillHistory(session, SystemNow, bar.Watch());
 }
 
 int Migrate(const Context& context) {

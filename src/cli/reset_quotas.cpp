@@ -34,12 +34,12 @@ void PrintJson(const std::vector<usage::QuotaReset>& resets, bool dry_run) {
 }
 
 std::vector<usage::QuotaReset> Reset(db::Session& session, const std::optional<std::string>& as_of) {
-  ProgressBar progress("users");
+  ProgressBar bar;
   std::vector<usage::QuotaReset> resets;
-  usage::ResetQuotas(session, as_of, [&](const std::vector<usage::QuotaReset>& batch) {
+  const auto keep = [&](const std::vector<usage::QuotaReset>& batch) {
     resets.insert(resets.end(), batch.begin(), batch.end());
-    progress.Update(static_cast<int64_t>(resets.size()), 0);
-  });
+  };
+  usage::ResetQuotas(session, as_of, keep, bar.Watch());
   std::ranges::sort(resets, {}, &usage::QuotaReset::email);
   return resets;
 }

@@ -12,8 +12,8 @@ namespace billsync::cli {
 namespace {
 
 int64_t Fill(db::Session& session) {
-  ProgressBar progress("months of history");
-  return usage::FillHistory(session, SystemNow, [&](int64_t done, int64_t total) { progress.Update(done, total); });
+  ProgressBar bar;
+  return usage::FillHistory(session, SystemNow, bar.Watch());
 }
 
 struct RollupOptions {
@@ -65,7 +65,11 @@ int Rollup(const Context& context, const RollupOptions& options) {
   auto session = context.Connect("rollup");
   BeginAudited(context, session);
   const int64_t filled = Fill(session);
-  int64_t changed = usage::Rollup(session, now, only);
+  int64_t changed = 0;
+  {
+    ProgressBar bar;
+    changed = usage::Rollup(session, now, only, bar.Watch());
+  }
   Recomputed recomputed;
   if (options.full) {
     recomputed = Recompute(session, only ? std::vector{*only} : usage::MonthsOfUsage(session), now,

@@ -77,17 +77,30 @@ ProgressBar::~ProgressBar() {
 
 void ProgressBar::Update(int64_t done, int64_t total) {
   const auto now = std::chrono::steady_clock::now();
+  if (done_at_first_ < 0) done_at_first_ = total > 0 ? done : 0;
   if (!terminal_ || now - start_ < std::chrono::seconds(2) || now - last_shown_ < std::chrono::milliseconds(200))
     return;
   last_shown_ = now;
   shown_ = true;
   const auto elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - start_).count();
-  const int64_t rate = done * 1000 / elapsed_ms;
+  const int64_t moved = done - done_at_first_;
+  const int64_t rate = moved * 1000 / elapsed_ms;
   std::cerr << "\r\033[K" << what_ << ": " << done;
   if (total > 0) std::cerr << " of " << total << " (" << done * 100 / total << " %)";
   std::cerr << ", " << rate << "/s";
-  if (total > done && rate > 0) std::cerr << ", " << (total - done) / rate << " s left";
+  if (total > done && moved > 0) std::cerr << ", " << (total - done) * elapsed_ms / moved / 1000 << " s left";
   std::cerr << std::flush;
+}
+
+Progress ProgressBar::Watch() {
+  return [this](std::string_view what, int64_t done, int64_t total) {
+    if (what != what_) {
+      what_ = what;
+      start_ = std::chrono::steady_clock::now();
+      done_at_first_ = -1;
+    }
+    Update(done, total);
+  };
 }
 
 std::string Good(const std::string& text) {

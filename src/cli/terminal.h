@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "billsync/base/progress.h"
+
 namespace billsync::cli {
 
 // Aligned columns on standard output, a header line first. Widths count characters, not bytes.
@@ -25,16 +27,19 @@ class Table {
 // terminal; cleared at the end.
 class ProgressBar {
  public:
-  explicit ProgressBar(std::string what);
+  explicit ProgressBar(std::string what = "");
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
   // `total` 0: unknown.
   void Update(int64_t done, int64_t total);
+  // For work that says itself what it counts; the bar must outlive it.
+  Progress Watch();
 
  private:
-  const std::string what_;
-  const std::chrono::steady_clock::time_point start_;
+  std::string what_;
+  std::chrono::steady_clock::time_point start_;
+  int64_t done_at_first_ = -1;  // where it was when it was first told: work that was resumed has some done
   std::chrono::steady_clock::time_point last_shown_;
   const bool terminal_;
   bool shown_ = false;

@@ -6,7 +6,7 @@
 #include <map>
 #include <stdexcept>
 
-#include "billsync/admin/compress.h"
+#include "billsync/admin/gzip.h"
 #include "console/assets_data.h"
 #include "page.h"
 
@@ -41,7 +41,7 @@ const std::map<std::string, Asset, std::less<>>& Assets() {
   static const auto assets = [] {
     std::map<std::string, Asset, std::less<>> all;
     for (const auto& [name, text] : kAssetTexts) {
-      all[std::string(name)] = {text, admin::Compressed(text), VersionOf(text), TypeOf(name)};
+      all[std::string(name)] = {text, admin::Gzip(text), VersionOf(text), TypeOf(name)};
     }
     return all;
   }();

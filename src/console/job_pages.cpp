@@ -38,6 +38,7 @@ Html Row(const PageCall& call, const jobs::JobState& job, const std::vector<std:
   };
   Html row = Tag("td", {Link("/jobs/" + UrlEncoded(job.job), job.job)});
   row += cell("state", StateOf(job));
+  row += cell("progress", job.progress ? job.progress->Text() : "", "progress");
   row += cell("next", Moment(job.next_due_at));
   row += cell("last", Moment(job.last_finished_at));
   row += cell("seconds", job.last_seconds ? *job.last_seconds + " s" : "", "num");
@@ -55,7 +56,7 @@ http::Response JobsPage(const PageCall& call) {
   const auto list = jobs::ListJobs(*session);
   auto trends = Trends(*session);
   Html heads, rows;
-  for (const char* head : {"Job", "State", "Next", "Last", "Took", "Rows", "Trend", "Error", ""}) {
+  for (const char* head : {"Job", "State", "Progress", "Next", "Last", "Took", "Rows", "Trend", "Error", ""}) {
     const std::string_view name = head;
     heads += Tag("th",
                  {{"scope", "col"},
@@ -85,6 +86,7 @@ http::Response JobPage(const PageCall& call) {
   if (state == all.end()) return FaultPage(call, 404, "No job has this name.");
   auto trends = Trends(*session);
   Html facts = Facts({{"State", StateOf(*state)},
+                      {"Progress", state->progress ? state->progress->Text() : "–"},
                       {"Next", Moment(state->next_due_at)},
                       {"Last", Moment(state->last_finished_at)},
                       {"Last success", Moment(state->last_ok_at)},

@@ -56,7 +56,11 @@ std::string FormValue(const http::Request& request, std::string_view name) {
 
 http::Response LoginPage(const ConsoleParts& parts, const http::Request& request) {
   const std::string next(request.FindQuery("next").value_or("/"));
-  if (parts.guard->Identify(request)) return RedirectTo(OwnPath(next));
+  try {
+    if (parts.guard->Identify(request)) return RedirectTo(OwnPath(next));
+  } catch (const db::Error&) {
+    return LoginForm(request, next, "The database cannot be reached. Pages will not open before it is back.", 503);
+  }
   return LoginForm(request, next, "", 200);
 }
 

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "assets.h"
-#include "billsync/admin/compress.h"
+#include "billsync/admin/gzip.h"
 #include "billsync/base/parse.h"
 #include "billsync/base/version.h"
 
@@ -34,8 +34,8 @@ Html Notice(const PageCall& call) {
     text = count == 1 ? "One event is being tried again." : std::to_string(count) + " events are being tried again.";
   } else if (code == "due") {
     text = "The job is due now; the scheduler takes it up within a second.";
-  } else if (code == "closed") {
-    text = "The month is closed for good.";
+  } else if (code == "closing") {
+    text = "The job close verifies the month and closes it; below stands how far it is.";
   } else if (code == "booked") {
     text = "Adjustment " + std::to_string(count) + " is booked.";
   }

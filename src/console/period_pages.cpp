@@ -60,6 +60,20 @@ Html State(const admin::Listing& period) {
   return Facts(facts);
 }
 
+// What came of the newest request to close the month, or how far it is; app.js keeps that up to date.
+Html Request(const admin::PeriodPage& found, const std::string& period) {
+  const usage::CloseRequest& request = *found.request;
+  if (!request.finished_at) {
+    const std::string far = found.progress ? found.progress->Text() : "waiting for the job close";
+    return Tag("p", {{"class", "notice"}, {"role", "status"}, {"data-close", "/api/v1/periods/" + UrlEncoded(period)}},
+               {far});
+  }
+  return Facts({{"Asked for", Moment(request.requested_at)},
+                {"By", request.requested_by},
+                {"Outcome", Badge(request.outcome.value_or(""))},
+                {"Detail", Tag("span", {{"class", "wrap"}}, {request.detail.value_or("")})}});
+}
+
 }  // namespace
 
 http::Response PeriodsPage(const PageCall& call) {
@@ -101,7 +115,9 @@ http::Response PeriodPage(const PageCall& call) {
   Html grid = Card("State", state);
   Html close = PlainTable({"Step", "Done", "By", "Detail"}, steps, {},
                           {.caption = "Steps of closing", .empty = "The close has not begun."});
-  if (!closed && over && call.IsOps()) close += CloseForm(call, month->Text());
+  const bool asked = found->request && !found->request->finished_at;
+  if (found->request) close += Request(*found, month->Text());
+  if (!closed && over && !asked && call.IsOps()) close += CloseForm(call, month->Text());
   if (!over) close += Tag("p", {{"class", "empty"}}, {"The month is not over yet."});
   grid += Card("Close", close);
   Html adjustments = TableOf(found->adjustments, {.caption = "Adjustments", .empty = "None."});
@@ -119,7 +135,7 @@ http::Response PostClose(const PageCall& call) {
   if (FormValue(call.request, "sure") != "yes") return FaultPage(call, 400, "Tick the box: closing is for good.");
   const auto result = call.parts.actions->Close(call.Asker(), *month);
   if (!result.Done()) return FaultPage(call, result.status, result.detail);
-  return RedirectTo(Url("/periods/" + month->Text(), {{"notice", "closed"}}));
+  return RedirectTo(Url("/periods/" + month->Text(), {{"notice", "closing"}}));
 }
 
 http::Response PostAdjustment(const PageCall& call) {

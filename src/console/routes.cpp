@@ -46,8 +46,23 @@ http::Response Answer(const PageCall& call, PageFunction page) {
   }
 }
 
+// Nobody is let in by a session that may have been logged out: every page needs the database anyway.
+http::Response AwayPage(const http::Request& request) {
+  Html body = Tag("h1", {"billsync"});
+  body += Tag("p", {{"class", "fault"}, {"role", "alert"}}, {"The database cannot be reached. Try again in a moment."});
+  auto response = RenderOutside(request, std::string(http::ReasonPhrase(503)), body, 503);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 http::Response Guarded(const ConsoleParts& parts, admin::Role role, PageFunction page, const http::Request& request) {
-  const auto identity = parts.guard->Identify(request);
+  std::optional<admin::Identity> identity;
+  try {
+    identity = parts.guard->Identify(request);
+  } catch (const db::Error& e) {
+    Log(LogLevel::kWarning, "a session could not be checked", {{"error", e.what()}});
+    return WantsHtml(request) ? AwayPage(request) : admin::DatabaseAway();
+  }
   if (!identity) return Unknown(request);
   const PageCall call{parts, *identity, request};
   if (identity->role < role) return Refused(call, "role_insufficient", "This needs a token of the role ops.");

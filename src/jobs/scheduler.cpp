@@ -74,6 +74,19 @@ std::string ProcessName() {
   return std::string(host) + ":" + std::to_string(getpid()) + ":" + std::string(suffix.data(), end);
 }
 
+std::string JobProgress::Text() const {
+  std::string text = what;
+  if (done > 0 || total > 0) text += ": " + std::to_string(done);
+  if (total > 0) {
+    text += " of " + std::to_string(total) + " (" + std::to_string(std::min(done, total) * 100 / total) + " %)";
+  }
+  if (seconds_left && done < total) {
+    text += *seconds_left < 120 ? ", " + std::to_string(*seconds_left) + " s left"
+                                : ", " + std::to_string(*seconds_left / 60) + " min left";
+  }
+  return text;
+}
+
 std::vector<JobState> ListJobs(db::Session& session) {
   db::Transaction tx(session, {.read_only = true});
   std::vector<JobState> out;
@@ -87,6 +100,10 @@ std::vector<JobState> ListJobs(db::Session& session) {
     state.last_finished_at = row.OptAt("last_finished_at");
     state.last_ok_at = row.OptAt("last_ok_at");
     state.last_rows = row.OptInt("last_rows");
+    if (auto what = row.OptText("progress_what"); what && state.running) {
+      state.progress = JobProgress{std::move(*what), row.Int("progress_done"), row.Int("progress_total"),
+                                   row.OptInt("seconds_left")};
+    }
     out.push_back(std::move(state));
   }
   tx.Commit();
@@ -105,14 +122,17 @@ bool RequestRun(db::Session& session, const std::string& job) {
 }
 
 std::optional<JobOutcome> RunJob(db::Pool& pool, const Job& job, Trigger trigger, const std::string& owner,
-                                 const Clock& clock) {
+                                 const Clock& clock, const Progress& watch) {
   auto session = pool.Acquire();
   const auto started = Claim(*session, job, trigger, owner);
   if (!started) return std::nullopt;
   Finished run{*started, {}, std::nullopt};
   try {
-    const LeaseKeeper keeper(pool, job.name, owner);
-    run.outcome = job.run(*session, clock());
+    LeaseKeeper keeper(pool, job.name, owner);
+    run.outcome = job.run(*session, clock(), [&](std::string_view what, int64_t done, int64_t total) {
+      keeper.Note(what, done, total);
+      watch(what, done, total);
+    });
   } catch (const std::exception& e) {
     run.error = e.what();
     auto fresh = pool.Acquire();  // the job's own session may be what broke

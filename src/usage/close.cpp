@@ -24,6 +24,23 @@ Period GetPeriod(db::Transaction& tx, const billing::Month& month) {
   return ReadPeriod(rows.Only());
 }
 
+std::vector<CloseRequest> ReadRequests(db::Session& session, const std::optional<std::string>& first_day) {
+  db::Transaction tx(session, {.read_only = true});
+  std::vector<CloseRequest> requests;
+  for (const db::Row row : tx.Exec(sql::kListCloseRequests, db::Params::Of(first_day))) {
+    CloseRequest request{.month = billing::Month::Parse(row.Text("month")).value(),
+                         .audit_id = row.Int("audit_id"),
+                         .requested_by = row.Text("requested_by"),
+                         .requested_at = row.At("requested_at")};
+    request.finished_at = row.OptAt("finished_at");
+    request.outcome = row.OptText("outcome");
+    request.detail = row.OptText("detail");
+    requests.push_back(std::move(request));
+  }
+  tx.Commit();
+  return requests;
+}
+
 }  // namespace
 
 std::vector<Period> ListPeriods(db::Session& session) {
@@ -96,6 +113,36 @@ std::vector<StepDone> ListSteps(db::Session& session, const billing::Month& mont
   }
   tx.Commit();
   return steps;
+}
+
+std::string_view Name(CloseOutcome outcome) {
+  switch (outcome) {
+    case CloseOutcome::kDone:
+      return "done";
+    case CloseOutcome::kRefused:
+      return "refused";
+    case CloseOutcome::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+bool RequestClose(db::Transaction& tx, const billing::Month& month, int64_t audit_id) {
+  return tx.Exec(sql::kRequestClose, db::Params::Of(month.FirstDay(), audit_id)).affected() == 1;
+}
+
+std::vector<CloseRequest> OpenCloseRequests(db::Session& session) {
+  return ReadRequests(session, std::nullopt);
+}
+
+std::optional<CloseRequest> FindCloseRequest(db::Session& session, const billing::Month& month) {
+  auto found = ReadRequests(session, month.FirstDay());
+  return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+void SettleCloseRequest(db::Transaction& tx, const CloseRequest& request, CloseOutcome outcome,
+                        const std::string& detail) {
+  tx.Exec(sql::kSettleCloseRequest, db::Params::Of(request.month.FirstDay(), request.audit_id, Name(outcome), detail));
 }
 
 std::vector<billing::Month> MonthsToClose(db::Session& session, Instant now, int64_t after_days, CloseStep last) {

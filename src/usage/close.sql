@@ -91,3 +91,23 @@ FROM users u
 JOIN billing_periods p ON p.period_start = $2::date AND p.closed_at IS NOT NULL
 WHERE u.id = $1::uuid
 RETURNING id
+
+-- name: RequestClose
+-- Primary key. No row: the request before is not finished.
+INSERT INTO billing_close_requests (period_start, audit_id) VALUES ($1::date, $2::bigint)
+ON CONFLICT (period_start) DO UPDATE
+SET audit_id = EXCLUDED.audit_id, requested_at = now(), finished_at = NULL, outcome = NULL, detail = NULL
+WHERE billing_close_requests.finished_at IS NOT NULL
+
+-- name: ListCloseRequests
+-- That of the month $1, or, if NULL, all that are not finished, the oldest first. A row a month; primary keys.
+SELECT to_char(r.period_start, 'YYYY-MM') AS month, r.audit_id, coalesce(a.actor, '') AS requested_by, r.requested_at,
+       r.finished_at, r.outcome, r.detail
+FROM billing_close_requests r LEFT JOIN billing_audit a ON a.id = r.audit_id
+WHERE CASE WHEN $1::date IS NULL THEN r.finished_at IS NULL ELSE r.period_start = $1::date END
+ORDER BY r.requested_at, r.period_start
+
+-- name: SettleCloseRequest
+-- Only the request ($2) that was carried out. Primary key.
+UPDATE billing_close_requests SET finished_at = now(), outcome = $3, detail = "left"($4, 2000)
+WHERE period_start = $1::date AND audit_id = $2::bigint AND finished_at IS NULL

@@ -20,8 +20,9 @@ std::vector<QuotaReset> ReadResets(const db::Result& rows) {
 
 }  // namespace
 
-int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_of, const QuotaResetBatch& on_batch) {
-  int64_t resets = 0, before_this_pass = 0;
+int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_of, const QuotaResetBatch& on_batch,
+                    const Progress& progress) {
+  int64_t resets = 0, before_this_pass = 0, passes = 0;
   for (int64_t page = 0;;) {
     db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
     const auto batch = tx.Exec(sql::kResetQuotaBatch, db::Params::Of(as_of, page, kPagesPerTransaction));
@@ -33,9 +34,15 @@ int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_o
     tx.Commit();
     resets += static_cast<int64_t>(done.size());
     if (!done.empty()) on_batch(done);
+    // The second pass only looks for those whom the first has missed.
+    const int64_t pages = batch.Only().Int("pages");
+    progress("pages of users", passes == 0 ? next.value_or(pages) : pages, pages);
     // Rows may have moved to pages that were looked at already: until a whole pass finds nobody.
     if (!next && resets == before_this_pass) return resets;
-    if (!next) before_this_pass = resets;
+    if (!next) {
+      before_this_pass = resets;
+      ++passes;
+    }
     page = next.value_or(0);
   }
 }

@@ -2,7 +2,7 @@
 -- A batch of what reset_monthly_quotas() does for the UTC day $1 (NULL: today): of the users who are due and whose rows lie
 -- in the $3 pages of users from the page $2 on, or in the next ones that have any. Waits for the batch of another caller;
 -- locks those users.
-SELECT next_page, reset_users
+SELECT next_page, reset_users, pg_relation_size('public.users') / current_setting('block_size')::bigint AS pages
 FROM billing_reset_quota_pages(coalesce($1::date, (now() AT TIME ZONE 'UTC')::date), $2::bigint, $3::int)
 
 -- name: ResetsOfThisTransaction

@@ -90,6 +90,12 @@ FillState ReadFillState(db::Transaction& tx) {
   return {.done = rows.Only().Bool("done"), .filled_from = from ? billing::Month::Parse(*from) : std::nullopt};
 }
 
+void TellFill(const std::vector<billing::Month>& months, const FillState& state, const Progress& progress) {
+  const auto filled = std::ranges::count_if(
+      months, [&](const auto& month) { return state.filled_from && month >= *state.filled_from; });
+  progress("months of history", filled, static_cast<int64_t>(months.size()));
+}
+
 // Before the months are listed: what is stamped belongs to one of them.
 void PrepareFill(db::Session& session) {
   db::Transaction tx(session, kLong);
@@ -117,8 +123,8 @@ int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant 
   return Publish(tx, PairsOfMonth(tx, month), TakeOverFrom(now));
 }
 
-int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only) {
-  int64_t changed = 0;
+int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only, const Progress& progress) {
+  int64_t changed = 0, done = 0, total = 0;
   std::vector<std::string> held;
   for (bool more = true; more;) {
     db::Transaction tx(session, kLong);
@@ -128,7 +134,12 @@ int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::M
     more = drained.seen == kDeltasPerTransaction;
     changed += Publish(tx, drained.touched, TakeOverFrom(now));
     if (!more) changed += BookLateDeltas(tx, now);
+    done += drained.seen;
+    // Counted once: what comes in meanwhile is as likely to be drained as to wait.
+    if (more && total == 0)
+      total = done + tx.Exec(sql::kCountDeltas, db::Params::Of(FirstDay(only))).Only().Int("deltas");
     tx.Commit();
+    if (total > 0) progress("changes of runs", done, std::max(done, total));
   }
   return changed;
 }
@@ -182,11 +193,12 @@ FillState FirstFill(db::Session& session) {
   return state;
 }
 
-std::optional<billing::Month> FillNextMonth(db::Session& session, Instant now) {
+std::optional<billing::Month> FillNextMonth(db::Session& session, Instant now, const Progress& progress) {
   const FillState before = FirstFill(session);
   if (before.done) return std::nullopt;
   if (!before.filled_from) PrepareFill(session);
   const auto months = MonthsOfUsage(session);
+  TellFill(months, before, progress);
   db::Transaction tx(session, kLong);
   LockRollup(tx);
   const FillState state = ReadFillState(tx);  // another filler may have moved it
@@ -200,14 +212,9 @@ std::optional<billing::Month> FillNextMonth(db::Session& session, Instant now) {
   return month;
 }
 
-int64_t FillHistory(db::Session& session, const Clock& clock, const FillProgress& progress) {
-  const FillState before = FirstFill(session);
-  if (before.done) return 0;
-  const auto months = MonthsOfUsage(session);
-  const auto total = std::ranges::count_if(
-      months, [&](const auto& month) { return !before.filled_from || month < *before.filled_from; });
+int64_t FillHistory(db::Session& session, const Clock& clock, const Progress& progress) {
   int64_t done = 0;
-  while (FillNextMonth(session, clock())) progress(++done, total);
+  while (FillNextMonth(session, clock(), progress)) ++done;
   return done;
 }
 

@@ -449,3 +449,7 @@ WHERE a.id = r.run_id AND a.status IN ('completed', 'failed', 'cancelled')
 UPDATE billing_usage_fill
 SET filled_from = coalesce($1::date, '-infinity'), filled_at = CASE WHEN $1::date IS NULL THEN now() END
 WHERE filled_at IS NULL
+
+-- name: CountDeltas
+-- What waits to be drained (of the month $1, if given). Reads the whole queue.
+SELECT count(*) AS deltas FROM billing_usage_deltas d WHERE $1::date IS NULL OR d.month = $1::date

@@ -5,6 +5,7 @@
 
 #include "e2e/commands.h"
 #include "e2e/json_text.h"
+#include "e2e/private_cluster.h"
 #include "e2e/sample_events.h"
 
 namespace billsync::testing {
@@ -106,6 +107,34 @@ TEST(ConsoleHttp, KeepsASessionInACookieThatNoScriptAndNoOtherSiteCanUse) {
   EXPECT_EQ(bob.Get("/api/v1/jobs")->status, 200) << "a session of the same token";
 }
 
+TEST(ConsoleHttp, EndsASessionForEveryProcessAndLetsNobodyInWhileItCannotTell) {
+  PrivateCluster cluster;
+  ASSERT_EQ(Billsync(cluster.url(), {"migrate"}).status, 0);
+  RunningService here(cluster.url(), kBothTokens), there(cluster.url(), kBothTokens);
+  Person ada(here), ada_there(there), bob(there);
+  ada.LogIn(kOpsToken);
+  ada_there.cookie = ada.cookie;
+  EXPECT_EQ(ada_there.Get("/jobs")->status, 200) << "a session is of all processes with the token";
+  bob.LogIn(kOpsToken);
+  EXPECT_EQ(ada.Post("/logout", "csrf=" + ada.csrf)->status, 303);
+  EXPECT_EQ(ada.Get("/jobs")->status, 303);
+  EXPECT_EQ(ada_there.Get("/jobs")->status, 303) << "logged out elsewhere";
+  EXPECT_EQ(bob.Get("/jobs")->status, 200);
+
+  cluster.Stop();
+  for (Person* person : {&ada_there, &bob}) {
+    const auto page = person->Get("/jobs");
+    EXPECT_EQ(page->status, 503);
+    EXPECT_THAT(page->body, HasSubstr("The database cannot be reached"));
+    EXPECT_EQ(person->Get("/api/v1/openapi.json")->status, 503);
+  }
+  EXPECT_EQ(bob.Post("/logout", "csrf=" + bob.csrf)->status, 503) << "and the cookie is still there to try again";
+  EXPECT_EQ(Get(there.admin_port(), "/metrics", kFinanceToken).status, 200) << "a bearer token needs no database";
+  cluster.Start();
+  EXPECT_TRUE(Eventually([&] { return bob.Get("/jobs")->status == 200; }));
+  EXPECT_EQ(ada_there.Get("/jobs")->status, 303);
+}
+
 TEST(ConsoleHttp, ChangesNothingForAForgedForm) {
   TestDatabase database;
   RunningService service(database.url(), kBothTokens);
@@ -133,6 +162,11 @@ TEST(ConsoleHttp, ChangesNothingForAForgedForm) {
   EXPECT_EQ(Recorded(database), "ops retry evt_1 done");
 }
 
+std::string CloseOutcome(const RunningService& service, const std::string& period) {
+  const auto answer = Get(service.admin_port(), "/api/v1/periods/" + period, kFinanceToken);
+  return answer.status == 200 ? Member(ParsedJson(answer.body)["close_request"], "outcome") : answer.body;
+}
+
 TEST(ConsoleHttp, RecordsWhoDidWhatOverTheNetworkAndOnTheCommandLine) {
   TestDatabase database;
   RunningService service(database.url(), kBothTokens);
@@ -141,7 +175,8 @@ TEST(ConsoleHttp, RecordsWhoDidWhatOverTheNetworkAndOnTheCommandLine) {
   EXPECT_EQ(post("/api/v1/events/retry?reason=unknown_customer"), 409);
   EXPECT_EQ(post("/api/v1/events/retry"), 400);
   EXPECT_EQ(post("/api/v1/jobs/tea/run"), 404);
-  EXPECT_EQ(post("/api/v1/periods/2020-01/close"), 200);
+  EXPECT_EQ(post("/api/v1/periods/2020-01/close"), 202);
+  ASSERT_TRUE(Eventually([&] { return CloseOutcome(service, "2020-01") == "done"; }));
   EXPECT_EQ(post("/api/v1/periods/9998-01/close"), 409);
   AddUser(database, 1, "ada");
   const std::string user = "00000000-0000-4000-8000-000000000001";
@@ -154,7 +189,7 @@ TEST(ConsoleHttp, RecordsWhoDidWhatOverTheNetworkAndOnTheCommandLine) {
   EXPECT_EQ(Billsync(database, {"export", "usage", "--period", "January", "--output", "-"}).status, 2);
   EXPECT_EQ(Recorded(database),
             "ops retry evt_nowhere refused; ops retry reason unknown_customer refused; ops run tea refused; "
-            "ops close 2020-01 begun; ops close 2020-01 done; ops close 9998-01 begun; ops close 9998-01 refused; ops "
+            "ops close 2020-01 begun; ops close 2020-01 done; ops close 9998-01 refused; ops "
             "adjust 2020-01 " +
                 user +
                 " done; "
@@ -201,8 +236,8 @@ TEST(ConsoleHttp, DoesNothingThatItCannotRecord) {
   EXPECT_EQ(Billsync(database, {"events", "retry", "evt_1"}).status, 1);
   EXPECT_EQ(Billsync(database, {"close", "2020-02"}).status, 1);
   EXPECT_EQ(Billsync(database, {"jobs", "run", "retention"}).status, 1);
-  EXPECT_EQ(Billsync(database, {"adjust", "book", "--user", user, "--origin", "2020-01", "--amount", "-1.50", "--reason",
-                                "goodwill"})
+  EXPECT_EQ(Billsync(database, {"adjust", "book", "--user", user, "--origin", "2020-01", "--amount", "-1.50",
+                                "--reason", "goodwill"})
                 .status,
             1);
   const auto exported = Billsync(database, {"export", "usage", "--period", "2020-01", "--output", "-"});
@@ -212,6 +247,50 @@ TEST(ConsoleHttp, DoesNothingThatItCannotRecord) {
   EXPECT_EQ(database.Value("SELECT next_due_at = '2999-01-01' FROM billing_jobs WHERE job = 'retention'"), "t");
   EXPECT_EQ(database.Value("SELECT count(*) FROM billing_periods WHERE closed_at IS NOT NULL"), "1");
   EXPECT_EQ(database.Value("SELECT count(*) FROM billing_adjustments"), "0");
+}
+
+TEST(ConsoleHttp, HasAMonthClosedByTheJobAndTellsWhatCameOfIt) {
+  TestDatabase database;
+  RunningService service(database.url(), kBothTokens);
+  Person ada(service);
+  ada.LogIn(kOpsToken);
+  // Usage that the runs do not tell of: the month must not be closed.
+  AddUser(database, 1, "ada");
+  ASSERT_TRUE(Eventually([&] {
+    return database.Value("SELECT filled_at IS NOT NULL FROM billing_usage_fill") == "t" &&
+           database.Value("SELECT count(*) FROM billing_jobs WHERE job = 'close' AND last_ok_at IS NOT NULL") == "1";
+  }));
+  database.Run(
+      "INSERT INTO billing_usage_by_model (month, user_id, model, completed_runs, failed_runs, cancelled_runs, "
+      "unpriced_runs, tokens, cost_usd) VALUES ('2020-03-01', '00000000-0000-4000-8000-000000000001', 'm', 1, 0, 0, 0, "
+      "1, 1)");
+  const auto asked = ada.Post("/periods/2020-03/close", "sure=yes&csrf=" + ada.csrf);
+  EXPECT_EQ(asked->status, 303);
+  EXPECT_EQ(asked->get_header_value("Location"), "/periods/2020-03?notice=closing");
+  ASSERT_TRUE(Eventually([&] { return CloseOutcome(service, "2020-03") == "refused"; }));
+  EXPECT_THAT(ada.Get("/periods/2020-03")->body, HasSubstr("its usage differs from its runs in 2 places"));
+  EXPECT_EQ(Recorded(database), "ops close 2020-03 begun; ops close 2020-03 refused");
+  EXPECT_EQ(database.Value("SELECT count(*) FROM billing_periods WHERE closed_at IS NOT NULL"), "0");
+  EXPECT_EQ(database.Value("SELECT last_error IS NULL FROM billing_jobs WHERE job = 'close'"), "t")
+      << "a refusal is no failure of the job";
+
+  // One that is under way is not asked for again, and the page follows it.
+  database.Run(
+      "UPDATE billing_jobs SET lease_owner = 'elsewhere', lease_until = now() + interval '1 hour', "
+      "progress_what = '2020-03, writing files, rows', progress_done = 25, progress_total = 100, "
+      "progress_ends_at = now() + interval '10 minutes' WHERE job = 'close'");
+  EXPECT_EQ(Post(service.admin_port(), "/api/v1/periods/2020-03/close", kOpsToken).status, 202);
+  const auto again = Post(service.admin_port(), "/api/v1/periods/2020-03/close", kOpsToken);
+  EXPECT_EQ(again.status, 409);
+  EXPECT_EQ(Member(ParsedJson(again.body), "code"), "close_running");
+  EXPECT_THAT(ada.Get("/periods/2020-03")->body,
+              HasSubstr("2020-03, writing files, rows: 25 of 100 (25 %), "));
+  EXPECT_THAT(ada.Get("/jobs")->body, HasSubstr("25 of 100 (25 %)"));
+  const auto audit = Get(service.admin_port(), "/api/v1/audit?action=close", kFinanceToken);
+  EXPECT_EQ(ParsedJson(audit.body)["audit"].Size(), 3U) << "what has ended is one row, what is under way another";
+  // The process that ran it died; whoever is next carries the request out.
+  database.Run("UPDATE billing_jobs SET lease_until = now() - interval '1 s' WHERE job = 'close'");
+  EXPECT_TRUE(Eventually([&] { return CloseOutcome(service, "2020-03") == "refused"; }));
 }
 
 TEST(ConsoleHttp, PagesByKeyAndRefusesKeysItNeverGave) {

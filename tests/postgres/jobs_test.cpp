@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <future>
+#include <thread>
 
 #include "billsync/jobs/scheduler.h"
 #include "support/postgres.h"
@@ -20,7 +21,7 @@ class JobsTest : public ::testing::Test {
   // A job that says so when it ran for the first time; the last of a scheduler's list shows that it saw them all.
   struct Marker {
     explicit Marker(std::string name)
-        : job{std::move(name), std::chrono::hours(1), [this](db::Session&, Instant) {
+        : job{std::move(name), std::chrono::hours(1), [this](db::Session&, Instant, const Progress&) {
                 if (!done.exchange(true)) ran.set_value();
                 return JobOutcome{0, ""};
               }} {}
@@ -30,7 +31,9 @@ class JobsTest : public ::testing::Test {
     Job job;
   };
   static Job Returning(const std::string& name, int64_t rows) {
-    return {name, std::chrono::hours(1), [rows](db::Session&, Instant) { return JobOutcome{rows, "some rows"}; }};
+    return {name, std::chrono::hours(1), [rows](db::Session&, Instant, const Progress&) {
+              return JobOutcome{rows, "some rows"};
+            }};
   }
   std::string Runs() {
     return database_.Value(
@@ -44,7 +47,7 @@ class JobsTest : public ::testing::Test {
 
 TEST_F(JobsTest, RunOnceThoughTwoSchedulersSeeThemDue) {
   std::atomic<int> ran{0};
-  const Job counted{"counted", std::chrono::hours(1), [&](db::Session&, Instant) {
+  const Job counted{"counted", std::chrono::hours(1), [&](db::Session&, Instant, const Progress&) {
                       ++ran;
                       return JobOutcome{1, "counted"};
                     }};
@@ -65,6 +68,46 @@ TEST_F(JobsTest, RunOnceThoughTwoSchedulersSeeThemDue) {
       "t");
 }
 
+TEST_F(JobsTest, TellHowFarTheyAreWhileTheyRun) {
+  std::promise<void> seen;
+  const Job counting{"counting", std::chrono::hours(1), [&](db::Session&, Instant, const Progress& progress) {
+                       progress("months", 3, 40);
+                       progress("months", 12, 40);
+                       seen.get_future().wait();
+                       return JobOutcome{1, ""};
+                     }};
+  std::string watched;
+  auto running = std::async(std::launch::async, [&] {
+    return RunJob(
+        pool_, counting, Trigger::kManual, "me:1", SystemNow,
+        [&](std::string_view what, int64_t done, int64_t) { watched += std::string(what) + std::to_string(done); });
+  });
+  const auto session = database_.Connect();
+  std::optional<jobs::JobProgress> progress;
+  for (int i = 0; i < 2000 && !progress; ++i) {
+    const auto jobs = jobs::ListJobs(*session);
+    if (!jobs.empty()) progress = jobs.front().progress;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  seen.set_value();
+  ASSERT_TRUE(running.get());
+  ASSERT_TRUE(progress);
+  EXPECT_EQ(progress->what, "months");
+  EXPECT_EQ(progress->done, 12);
+  EXPECT_EQ(progress->total, 40);
+  EXPECT_TRUE(progress->seconds_left) << "nine of them took as long as they took";
+  EXPECT_EQ(watched, "months3months12");
+  EXPECT_FALSE(jobs::ListJobs(*session).front().progress);
+}
+
+TEST_F(JobsTest, SayTheirProgressInWords) {
+  EXPECT_EQ((jobs::JobProgress{"writing", 0, 0, {}}.Text()), "writing");
+  EXPECT_EQ((jobs::JobProgress{"rows", 5, 0, {}}.Text()), "rows: 5");
+  EXPECT_EQ((jobs::JobProgress{"rows", 5, 20, 119}.Text()), "rows: 5 of 20 (25 %), 119 s left");
+  EXPECT_EQ((jobs::JobProgress{"rows", 5, 20, 180}.Text()), "rows: 5 of 20 (25 %), 3 min left");
+  EXPECT_EQ((jobs::JobProgress{"rows", 20, 20, 0}.Text()), "rows: 20 of 20 (100 %)");
+}
+
 TEST_F(JobsTest, AreNotStartedWhileAnotherHoldsTheLease) {
   database_.Run(
       "INSERT INTO billing_jobs (job, lease_owner, lease_until) VALUES ('one', 'other:1', now() + interval '1 hour')");
@@ -75,7 +118,7 @@ TEST_F(JobsTest, AreNotStartedWhileAnotherHoldsTheLease) {
 
 TEST_F(JobsTest, AreNotStartedByTwoAtTheSameMoment) {
   std::promise<void> started, go_on;
-  const Job slow{"slow", std::chrono::hours(1), [&](db::Session&, Instant) {
+  const Job slow{"slow", std::chrono::hours(1), [&](db::Session&, Instant, const Progress&) {
                    started.set_value();
                    go_on.get_future().wait();
                    return JobOutcome{1, ""};
@@ -108,8 +151,9 @@ TEST_F(JobsTest, AreNotRunBeforeTheyAreDueExceptByHand) {
 }
 
 TEST_F(JobsTest, ThatFailAreRecordedAndDoNotStopTheOthers) {
-  const Job failing{"failing", std::chrono::hours(1),
-                    [](db::Session&, Instant) -> JobOutcome { throw std::runtime_error("the disk is full"); }};
+  const Job failing{"failing", std::chrono::hours(1), [](db::Session&, Instant, const Progress&) -> JobOutcome {
+                      throw std::runtime_error("the disk is full");
+                    }};
   Marker marker("marker");
   jobs::Scheduler scheduler(pool_, {failing, marker.job}, SystemNow);
   scheduler.Start();
@@ -127,7 +171,7 @@ TEST_F(JobsTest, ThatFailAreRecordedAndDoNotStopTheOthers) {
 }
 
 TEST_F(JobsTest, WhoseSessionBreaksAreStillRecorded) {
-  const Job killed{"killed", std::chrono::hours(1), [](db::Session& session, Instant) {
+  const Job killed{"killed", std::chrono::hours(1), [](db::Session& session, Instant, const Progress&) {
                      db::Transaction tx(session);
                      tx.Exec("test", "SELECT pg_terminate_backend(pg_backend_pid())", {});
                      return JobOutcome{1, ""};
@@ -174,7 +218,7 @@ TEST_F(JobsTest, AreDueAtOnceWhenSomebodyAsks) {
 }
 
 TEST_F(JobsTest, AreDueAgainWhenSomebodyAsksWhileTheyRun) {
-  const Job asked{"one", std::chrono::hours(1), [this](db::Session&, Instant) {
+  const Job asked{"one", std::chrono::hours(1), [this](db::Session&, Instant, const Progress&) {
                     EXPECT_TRUE(jobs::RequestRun(*pool_.Acquire(), "one"));
                     return JobOutcome{0, ""};
                   }};
@@ -186,7 +230,7 @@ TEST_F(JobsTest, AreDueAgainWhenSomebodyAsksWhileTheyRun) {
 TEST_F(JobsTest, GetTheTimeOfTheirScheduler) {
   const Instant then{std::chrono::seconds(1'000'000'000)};
   Instant seen{};
-  const Job job{"one", std::chrono::hours(1), [&](db::Session&, Instant now) {
+  const Job job{"one", std::chrono::hours(1), [&](db::Session&, Instant now, const Progress&) {
                   seen = now;
                   return JobOutcome{};
                 }};

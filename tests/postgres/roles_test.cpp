@@ -12,10 +12,10 @@
 #include "billsync/usage/quota_reset.h"
 #include "billsync/usage/rollup.h"
 #include "billsync/webhook/inbox.h"
-#include "login_role.h"
 #include "mirror.h"
 #include "plan_bodies.h"
 #include "platform_rows.h"
+#include "login_role.h"
 
 namespace billsync::testing {
 namespace {
@@ -141,7 +141,9 @@ TEST_F(ServiceRoleTest, ResetsQuotas) {
 
 TEST_F(ServiceRoleTest, RunsJobs) {
   db::Pool pool(Connect(), 2);
-  const jobs::Job job{"one", std::chrono::seconds(60), [](db::Session&, Instant) { return jobs::JobOutcome{1, ""}; }};
+  const jobs::Job job{"one", std::chrono::seconds(60), [](db::Session&, Instant, const Progress&) {
+                        return jobs::JobOutcome{1, ""};
+                      }};
   EXPECT_TRUE(jobs::RunJob(pool, job, jobs::Trigger::kSchedule, "me", SystemNow));
   EXPECT_TRUE(db::PendingMigrations(*pool.Acquire()).empty());
 }

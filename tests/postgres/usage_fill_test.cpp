@@ -73,13 +73,14 @@ TEST_F(UsageFillTest, SaysHowManyMonthsThereAreAndResumes) {
   const auto session = database_.Connect();
   EXPECT_EQ(Fill(), "2026-10");
   std::string said;
-  const auto note = [&](int64_t done, int64_t total) {
+  const auto note = [&](std::string_view what, int64_t done, int64_t total) {
+    EXPECT_EQ(what, "months of history");
     said += std::to_string(done) + "/" + std::to_string(total) + " ";
   };
   EXPECT_EQ(usage::FillHistory(
                 *session, [] { return kNow; }, note),
             3);
-  EXPECT_EQ(said, "1/3 2/3 3/3 ");
+  EXPECT_EQ(said, "1/4 2/4 3/4 4/4 ");
   EXPECT_TRUE(usage::FirstFill(*session).done);
   EXPECT_EQ(usage::FillHistory(
                 *session, [] { return kNow; }, note),

@@ -2,17 +2,14 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <tl/expected.hpp>
 #include <vector>
 
 #include "billsync/admin/audit.h"
 #include "billsync/admin/identity.h"
 #include "billsync/billing/month.h"
 #include "billsync/db/pool.h"
-#include "billsync/usage/close.h"
 
 namespace billsync::admin {
 
@@ -31,10 +28,6 @@ struct ActionResult {
   bool Done() const { return status < 300; }
 };
 
-// Closes a month in the name of somebody; the application's batch.
-using CloseMonth = std::function<tl::expected<usage::Period, usage::NotClosed>(db::Session&, const billing::Month&,
-                                                                               const std::string& by)>;
-
 // An amount to book; texts as they were typed.
 struct AdjustmentWish {
   std::string user_id, origin, amount_usd, reason;
@@ -45,7 +38,7 @@ struct AdjustmentWish {
 // it can be.
 class Actions {
  public:
-  Actions(db::Pool& pool, std::function<void()> wake_applier, CloseMonth close_month, Clock clock);
+  Actions(db::Pool& pool, std::function<void()> wake_applier, Clock clock);
 
   // Parked and dead events are tried again: 202, or 409 `event_not_parked` when none of them is.
   ActionResult Retry(const Asker& asker, const std::vector<std::string>& event_ids);
@@ -54,7 +47,9 @@ class Actions {
   // Makes a job due now: the scheduler runs it, so that a long job never holds a worker of the listener. 404
   // `job_not_found`.
   ActionResult RunJob(const Asker& asker, const std::string& job);
-  // Closes a month for good, one at a time: 409 `not_over`, `drift` or `close_running`.
+  // Has a month closed for good by the job `close`, however long that takes: 202, or 409 `not_over`, or `close_running`
+  // when it was asked for already. What comes of it is told by usage::FindCloseRequest and the end of the row in
+  // billing_audit.
   ActionResult Close(const Asker& asker, const billing::Month& month);
   // Books a signed amount for a closed month in the current one: 201 with its id; 400 `bad_adjustment`, 409
   // `nothing_booked`.
@@ -69,13 +64,12 @@ class Actions {
  private:
   ActionResult Recorded(const Asker& asker, const std::string& action, const std::string& target,
                         const std::function<ActionResult(db::Transaction&)>& act);
-  ActionResult CloseNow(const Asker& asker, const billing::Month& month);
+  // A transaction; when it fails, `entry` is recorded as failed.
+  ActionResult Guarded(const AuditEntry& entry, const std::function<ActionResult(db::Transaction&)>& act);
 
   db::Pool& pool_;
   const std::function<void()> wake_applier_;
-  const CloseMonth close_month_;
   const Clock clock_;
-  std::mutex closing_;
 };
 
 }  // namespace billsync::admin

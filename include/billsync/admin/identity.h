@@ -27,6 +27,7 @@ struct Identity {
   std::string actor;              // "ops token 3fa81c22": role and fingerprint of the token, for the record
   bool by_cookie = false;         // a browser's session: what changes something also needs `csrf`
   std::string csrf{};             // of a session: what its forms must carry
+  std::string session{};          // of a session: its name, of no use to anybody without its signature
   std::optional<Instant> ends{};  // of a session
 };
 

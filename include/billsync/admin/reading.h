@@ -68,6 +68,8 @@ Listing ListPeriods(db::Session& session, const PageKey& page);
 struct PeriodPage {
   Listing period;  // one row
   std::vector<usage::StepDone> steps;
+  std::optional<usage::CloseRequest> request{};  // the newest over HTTP to close it
+  std::optional<jobs::JobProgress> progress{};   // of the job that carries it out
   Listing adjustments;
   std::string Json() const;
 };

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <functional>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "billsync/admin/ended_sessions.h"
 #include "billsync/admin/identity.h"
 #include "billsync/http/router.h"
 
@@ -20,37 +19,41 @@ using IdentifiedHandler = std::function<void(const Identity&, http::Request&& re
 // Wraps handlers so that they run only for somebody of a sufficient role. Thread-safe.
 class TokenGuard {
  public:
-  explicit TokenGuard(std::vector<Token> tokens, Clock clock = SystemNow);
+  // `ended` tells which sessions were logged out and must outlive the guard; without it no session is ended early.
+  explicit TokenGuard(std::vector<Token> tokens, Clock clock = SystemNow, const EndedSessions* ended = nullptr);
 
   // The role of an "Authorization: Bearer …" value; every token is compared, in constant time.
   std::optional<Role> RoleOf(std::optional<std::string_view> authorization) const;
 
   // Who a token belongs to, compared in the same way; none for an unknown one.
   std::optional<Identity> IdentifyToken(std::string_view token) const;
-  // Who sends a request: by its bearer token if it has one, else by its session cookie.
+  // Who sends a request: by its bearer token if it has one, else by its session cookie. Throws db::Error when the
+  // database cannot say whether the session was logged out.
   std::optional<Identity> Identify(const http::Request& request) const;
   // A new session of the token's owner, for the cookie kSessionCookie; none for an unknown token.
   std::optional<std::string> OpenSession(std::string_view token) const;
 
-  // Ends a session before its time, in this process: another one with the same tokens accepts it until its end.
-  // `identity` is whose request it came with; one without a session is nothing to end.
+  // Ends a session before its time, for every process on the database; throws db::Error. `identity` is whose request it
+  // came with; one without a session is nothing to end.
   void EndSession(const Identity& identity) const;
 
-  // 401 without a known token or session, 403 when its role is not enough, or when a browser's request that changes
-  // something comes from another site or without its session's form token. The guard must outlive the router.
+  // 503 for a session when the database is away, 401 without a known token or session, 403 when its role is not enough,
+  // or when a browser's request that changes something comes from another site or without its session's form token. The
+  // guard must outlive the router.
   http::Handler Require(Role role, http::Handler handler) const;
   http::Handler RequireIdentity(Role role, IdentifiedHandler handler) const;
 
  private:
   const SessionKey* KeyOf(std::string_view token) const;
-  bool HasEnded(const Identity& identity) const;
 
   const std::vector<Token> tokens_;
   const Clock clock_;
   std::vector<SessionKey> keys_;  // one a token, in the same order
-  mutable std::mutex mutex_;
-  mutable std::map<std::string, Instant> ended_;  // form token of a session that was ended → when it is over anyway
+  const EndedSessions* const ended_;
 };
+
+// 503 problem+json with Retry-After: what cannot be answered without the database.
+http::Response DatabaseAway();
 
 // Why a browser's request that changes something must be refused; empty when it may go on. The site is told by Origin
 // (a proxy has to pass Host on), the session's form token stands in the header X-CSRF-Token or the form field csrf.

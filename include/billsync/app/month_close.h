@@ -1,7 +1,6 @@
 // The monthly batch: a month is brought up to date, verified, closed, its quotas reset, its files written.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,18 +23,12 @@ struct MonthCloseOutcome {
   std::optional<report::Manifest> exported{};
 };
 
-// Told when a step begins, and how far the export is (rows, total).
-struct MonthCloseProgress {
-  std::function<void(usage::CloseStep)> begun = [](usage::CloseStep) {};
-  report::ExportProgress exporting = [](int64_t, int64_t) {};
-};
-
 // Takes the month through all steps. Each step is safe to repeat and notes when it is done, so the batch may be started
 // again after any failure, and twice at a time, here or on another machine: the month is closed once, each user's quota
 // is reset once per period, and the files of its pack are the same bytes. An error value: the month is not over or has
 // drifted, and nothing was closed. Throws db::Error, or std::runtime_error when the files cannot be written.
 tl::expected<MonthCloseOutcome, usage::NotClosed> RunMonthClose(db::Session& session, const billing::Month& month,
                                                                 const MonthCloseOptions& options, const Clock& clock,
-                                                                const MonthCloseProgress& progress = {});
+                                                                const Progress& progress = Unwatched);
 
 }  // namespace billsync::app

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "billsync/base/instant.h"
+#include "billsync/base/progress.h"
 #include "billsync/db/pool.h"
 
 namespace billsync::jobs {
@@ -24,13 +25,23 @@ struct JobOutcome {
   std::string detail;  // one line for a person
 };
 
-// A scheduled unit of work. `run` gets the time and a session and must be safe to run again after a crash.
+// A scheduled unit of work. `run` gets the time, a session and whom to tell how far it is, and must be safe to run
+// again after a crash.
 struct Job {
   std::string name;
   std::chrono::milliseconds every{60'000};
-  std::function<JobOutcome(db::Session&, Instant now)> run;
+  std::function<JobOutcome(db::Session&, Instant now, const Progress& progress)> run;
   // Runs on a thread of its own, so that the others never make it late.
   bool punctual = false;
+};
+
+// How far a running job is.
+struct JobProgress {
+  std::string what;                       // what it counts, or does
+  int64_t done = 0, total = 0;            // total 0: not known
+  std::optional<int64_t> seconds_left{};  // at the present pace
+  // "months of history: 12 of 40 (30 %), 3 min left"
+  std::string Text() const;
 };
 
 // A row of billing_jobs.
@@ -40,7 +51,8 @@ struct JobState {
   std::optional<std::string> lease_owner{}, last_error{}, last_seconds{};
   std::optional<Instant> last_started_at{}, last_finished_at{}, last_ok_at{};
   std::optional<int64_t> last_rows{};
-  bool running = false;  // its lease is held and has not run out
+  bool running = false;                   // its lease is held and has not run out
+  std::optional<JobProgress> progress{};  // while it runs, once it has told any
 };
 
 std::vector<JobState> ListJobs(db::Session& session);
@@ -53,8 +65,9 @@ enum class Trigger { kSchedule, kManual };
 
 // Claims `job`, runs it, records it. nullopt when it is not due (kSchedule) or another holder has the lease. A failure
 // is recorded in billing_jobs and billing_job_runs and then thrown. `owner` names this process.
+// `watch` is told how far it is, as anybody is who lists the jobs.
 std::optional<JobOutcome> RunJob(db::Pool& pool, const Job& job, Trigger trigger, const std::string& owner,
-                                 const Clock& clock);
+                                 const Clock& clock, const Progress& watch = Unwatched);
 
 // "host:pid", the name under which this process holds leases.
 std::string ProcessName();

@@ -58,6 +58,29 @@ void RecordStep(db::Session& session, const billing::Month& month, CloseStep ste
                 const std::string& detail);
 std::vector<StepDone> ListSteps(db::Session& session, const billing::Month& month);
 
+// What came of a request to close a month.
+enum class CloseOutcome { kDone, kRefused, kFailed };
+// "done", "refused", "failed"
+std::string_view Name(CloseOutcome outcome);
+
+// The newest request of a person from afar to close a month, which the job `close` carries out.
+struct CloseRequest {
+  billing::Month month;
+  int64_t audit_id = 0;      // of the row of billing_audit that says it has begun
+  std::string requested_by;  // as that row has it
+  Instant requested_at;
+  std::optional<Instant> finished_at{};            // none: it waits, or is under way
+  std::optional<std::string> outcome{}, detail{};  // once it is finished
+};
+
+// Asks for a month; false when it was asked for already and is not finished, and nothing is done.
+bool RequestClose(db::Transaction& tx, const billing::Month& month, int64_t audit_id);
+// The requests that are not finished, the oldest first.
+std::vector<CloseRequest> OpenCloseRequests(db::Session& session);
+std::optional<CloseRequest> FindCloseRequest(db::Session& session, const billing::Month& month);
+void SettleCloseRequest(db::Transaction& tx, const CloseRequest& request, CloseOutcome outcome,
+                        const std::string& detail);
+
 // Months that ended `after_days` days ago or earlier, since billsync began to count, and have not done `last`, oldest
 // first.
 std::vector<billing::Month> MonthsToClose(db::Session& session, Instant now, int64_t after_days, CloseStep last);

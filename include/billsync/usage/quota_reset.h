@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "billsync/base/instant.h"
+#include "billsync/base/progress.h"
 #include "billsync/db/session.h"
 
 namespace billsync::usage {
@@ -27,7 +28,9 @@ struct QuotaReset {
 // of machines share the work and reset each user once per period. A user whose row somebody holds is left for the next
 // call.
 using QuotaResetBatch = std::function<void(const std::vector<QuotaReset>&)>;
-int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_of, const QuotaResetBatch& on_batch);
+// `progress` is told how many of the pages of users were looked at.
+int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_of, const QuotaResetBatch& on_batch,
+                    const Progress& progress = Unwatched);
 
 // Who would be reset on `as_of` (YYYY-MM-DD); changes nothing.
 std::vector<QuotaReset> QuotasDue(db::Session& session, const std::string& as_of);

@@ -3,11 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "billsync/base/progress.h"
 #include "billsync/billing/month.h"
 #include "billsync/db/session.h"
 
@@ -22,7 +22,9 @@ enum class ForeignRows { kKeep, kTakeOver };
 // of billing_usage that changed and of adjustments; a second call right after returns 0. The cost depends on what
 // changed since the last call, and not on the history. Months that the first fill has not reached wait. Any number of
 // callers may run at once; each change is counted once, whatever crashes when.
-int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only = std::nullopt);
+// A backlog of more than one transaction is told to `progress`.
+int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only = std::nullopt,
+               const Progress& progress = Unwatched);
 
 struct RecomputeOptions {
   ForeignRows foreign = ForeignRows::kKeep;
@@ -66,12 +68,10 @@ FillState FirstFill(db::Session& session);
 
 // Takes in the next older month of the history, in a transaction of its own; none when the fill is complete, and
 // nothing is done. May be stopped and resumed anywhere, on any machine, while the platform works.
-std::optional<billing::Month> FillNextMonth(db::Session& session, Instant now);
-
-// Told the months done and to do.
-using FillProgress = std::function<void(int64_t done, int64_t total)>;
+// `progress` is told the months done and all there are.
+std::optional<billing::Month> FillNextMonth(db::Session& session, Instant now, const Progress& progress = Unwatched);
 
 // Completes the first fill. Returns the number of months it took in.
-int64_t FillHistory(db::Session& session, const Clock& clock, const FillProgress& progress);
+int64_t FillHistory(db::Session& session, const Clock& clock, const Progress& progress);
 
 }  // namespace billsync::usage

@@ -103,6 +103,7 @@ function showState(cell, job) {
 function showJob(row, job) {
   const cell = (name) => row.querySelector(`[data-job-cell="${name}"]`);
   showState(cell("state"), job);
+  setText(cell("progress"), job.progress?.text ?? "");
   setText(cell("next"), moment(job.next_due_at));
   setText(cell("last"), moment(job.last_finished_at));
   setText(cell("seconds"), job.last_seconds === null ? "" : `${job.last_seconds} s`);
@@ -128,6 +129,24 @@ async function keepJobs(table) {
   }
 }
 
+// How far the close of a month is; once it has ended, the page tells what came of it.
+async function keepClose(line) {
+  for (;;) {
+    await new Promise((done) => setTimeout(done, 1000));
+    if (document.hidden) continue;
+    try {
+      const answer = await fetch(line.dataset.close, { headers: { Accept: "application/json" } });
+      if (answer.status === 401) return location.reload();
+      if (!answer.ok) continue;
+      const request = (await answer.json()).close_request;
+      if (!request || request.finished_at) return location.replace(location.pathname);
+      if (request.progress) setText(line, request.progress.text);
+    } catch {
+      // The network is away; the next second may have it again.
+    }
+  }
+}
+
 if (typeof Chart !== "undefined") {
   const page = getComputedStyle(document.body);
   Chart.defaults.font.family = page.fontFamily;
@@ -138,6 +157,7 @@ document.querySelector(".top nav [aria-current=page]")?.scrollIntoView({ block: 
 drawAll();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 document.querySelectorAll("table[data-live]").forEach(keepJobs);
+document.querySelectorAll("[data-close]").forEach(keepClose);
 // A form that takes its time is sent once.
 document.querySelectorAll('form[method="post"]').forEach((form) =>
   form.addEventListener("submit", () => setTimeout(() => form.querySelectorAll("button").forEach((b) => (b.disabled = true)), 0)),

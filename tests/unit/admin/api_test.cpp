@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <set>
 
-#include "billsync/admin/compress.h"
+#include "billsync/admin/gzip.h"
 #include "billsync/stripe/json.h"
 
 namespace billsync::admin {
@@ -83,8 +83,8 @@ TEST(Compression, IsUndoneByZlibAndOnlyUsedWhenItIsTakenAndWorthIt) {
     CompressFor(request, small);
     EXPECT_EQ(small.body, "short");
   }
-  const std::string packed = Compressed(text);
-  EXPECT_EQ(packed, Compressed(text));
+  const std::string packed = Gzip(text);
+  EXPECT_EQ(packed, Gzip(text));
   std::string back(text.size(), '\0');
   z_stream stream{};
   ASSERT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);

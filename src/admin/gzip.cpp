@@ -1,4 +1,4 @@
-#include "gzip_stream.h"
+#include "billsync/admin/gzip.h"
 
 #include <zlib.h>
 
@@ -13,6 +13,7 @@ namespace {
 constexpr int kLevel = 5;             // half the time of zlib's usual 6, for one percent of the bytes
 constexpr int kGzipWindow = 15 + 16;  // zlib: 16 more for gzip's header
 constexpr int kMemory = 8;
+constexpr size_t kWorthIt = 1024;  // bytes
 
 bool EqualNoCase(std::string_view a, std::string_view lower) {
   if (a.size() != lower.size()) return false;
@@ -105,6 +106,18 @@ bool AcceptsGzip(std::string_view accept_encoding) {
     accept_encoding.remove_prefix(comma == std::string_view::npos ? accept_encoding.size() : comma + 1);
   }
   return false;
+}
+
+bool TakesGzip(const http::Request& request) {
+  return AcceptsGzip(request.FindHeader("Accept-Encoding").value_or(""));
+}
+
+void CompressFor(const http::Request& request, http::Response& response) {
+  if (response.stream || response.body.size() < kWorthIt) return;
+  response.headers.emplace_back("Vary", "Accept-Encoding");
+  if (!TakesGzip(request)) return;
+  response.body = Gzip(response.body);
+  response.headers.emplace_back("Content-Encoding", "gzip");
 }
 
 }  // namespace billsync::admin

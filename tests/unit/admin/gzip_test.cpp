@@ -1,5 +1,5 @@
 // gzip for clients that take it.
-#include "admin/gzip_stream.h"
+#include "billsync/admin/gzip.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>

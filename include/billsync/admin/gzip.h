@@ -1,12 +1,12 @@
-// gzip on the way to a client.
+// gzip for clients that take it.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <streambuf>
 #include <string>
 #include <string_view>
 
+#include "billsync/http/request.h"
 #include "billsync/http/response.h"
 
 namespace billsync::admin {
@@ -32,10 +32,14 @@ class SinkBuffer : public std::streambuf {
   std::unique_ptr<Deflate> deflate_;  // null: as it is
 };
 
-// The whole text as gzip.
+// The whole text as gzip: equal bytes for equal texts.
 std::string Gzip(std::string_view text);
 
 // Whether an Accept-Encoding value takes gzip: "gzip", "*", but not with q=0.
 bool AcceptsGzip(std::string_view accept_encoding);
+bool TakesGzip(const http::Request& request);
+
+// Compresses the body if the client takes it and it is long enough to gain; says Vary either way. Leaves streams alone.
+void CompressFor(const http::Request& request, http::Response& response);
 
 }  // namespace billsync::admin
