@@ -41,24 +41,23 @@ WHERE d.day >= $1::date AND d.day < $2::date AND ($3::text IS NULL OR d.model = 
 ORDER BY d.day, d.model
 
 -- name: ListUsage
--- Users of the month $1, dearest first, of $2 if given; $3 and $4 are the key of the page before. Reads the month's rows:
--- index billing_usage_period.
-SELECT m.user_id, u.email, u.plan_tier::text AS plan_tier, m.total_runs::text AS total_runs,
-       m.failed_runs::text AS failed_runs, m.total_tokens::text AS total_tokens,
-       m.total_cost_usd::numeric(30, 2)::text AS total_cost_usd,
-       billing_usage_amount(m.exact)::text AS total_cost_exact_usd, m.exact::text AS key_1, m.user_id AS key_2
-FROM (SELECT t.user_id, t.total_runs, t.failed_runs, t.total_tokens, t.total_cost_usd, t.exact
-      FROM (SELECT b.user_id, sum(b.total_runs) AS total_runs, sum(b.failed_runs) AS failed_runs,
-                   sum(b.total_tokens) AS total_tokens, sum(b.total_cost_usd) AS total_cost_usd,
-                   sum(b.total_cost_exact_usd) AS exact
-            FROM billing_usage b
-            WHERE b.period_start >= $1::date AND b.period_start < $1::date + interval '1 month'
-              AND ($2::uuid[] IS NULL OR b.user_id = ANY ($2))
-            GROUP BY b.user_id) t
-      WHERE $3::numeric IS NULL OR t.exact < $3 OR (t.exact = $3 AND t.user_id > $4::uuid)
-      ORDER BY t.exact DESC, t.user_id LIMIT $5::int + 1) m
+-- Usage of the month $1, dearest first, of the users $2 if given; $3 and $4 are the key of the page before. A row a user, as
+-- in the usage report: only history that the platform wrote itself may hold several of a month. Index
+-- billing_usage_dearest, for which the user's name is looked up after the page is cut.
+SELECT m.user_id, u.email, u.plan_tier::text AS plan_tier, coalesce(m.total_runs, 0)::text AS total_runs,
+       m.failed_runs::text AS failed_runs, coalesce(m.total_tokens, 0)::text AS total_tokens,
+       coalesce(m.total_cost_usd, 0)::numeric(30, 2)::text AS total_cost_usd,
+       billing_usage_amount(m.total_cost_exact_usd)::text AS total_cost_exact_usd, m.total_cost_exact_usd::text AS key_1,
+       m.id AS key_2
+FROM (SELECT b.id, b.user_id, b.total_runs, b.failed_runs, b.total_tokens, b.total_cost_usd, b.total_cost_exact_usd
+      FROM billing_usage b
+      WHERE date_trunc('month', b.period_start::timestamp) = $1::date::timestamp
+        AND ($2::uuid[] IS NULL OR b.user_id = ANY ($2))
+        AND ($3::numeric IS NULL OR b.total_cost_exact_usd <= $3)
+        AND ($3::numeric IS NULL OR b.total_cost_exact_usd < $3 OR b.id > $4::uuid)
+      ORDER BY b.total_cost_exact_usd DESC, b.id LIMIT $5::int + 1) m
 LEFT JOIN users u ON u.id = m.user_id
-ORDER BY m.exact DESC, m.user_id
+ORDER BY m.total_cost_exact_usd DESC, m.id
 
 -- name: ListUsageOfModel
 -- The same for the one model $6, from billing_usage_by_model.

@@ -47,7 +47,8 @@ LEFT JOIN (SELECT a.usage_start, a.user_id, jsonb_object_agg(a.model, a.cost_usd
                  FROM billing_closed_usage_by_model k WHERE k.usage_start >= $1::date AND k.usage_start < $2::date
                  UNION ALL
                  SELECT l.usage_start, l.user_id, l.model, l.cost_usd
-                 FROM billing_live_usage_by_model(billing_open_months($1::date, $2::date)) l) a
+                 FROM (SELECT billing_open_months($1::date, $2::date) AS months OFFSET 0) o
+                 CROSS JOIN LATERAL billing_live_usage_by_model(o.months) l) a
            GROUP BY a.usage_start, a.user_id) m ON m.usage_start = b.period_start AND m.user_id = b.user_id
 CROSS JOIN LATERAL (
     SELECT CASE WHEN c.user_id IS NULL THEN u.email ELSE c.email END AS email,
@@ -71,7 +72,8 @@ FROM (SELECT k.usage_start, k.user_id, k.model, k.completed_runs, k.failed_runs,
       UNION ALL
       SELECT l.usage_start, l.user_id, l.model, l.completed_runs, l.failed_runs, l.cancelled_runs, l.unpriced_runs,
              l.tokens, l.cost_usd
-      FROM billing_live_usage_by_model(billing_open_months($1::date, $2::date)) l) a
+      FROM (SELECT billing_open_months($1::date, $2::date) AS months OFFSET 0) o
+      CROSS JOIN LATERAL billing_live_usage_by_model(o.months) l) a
 LEFT JOIN users u ON u.id = a.user_id
 LEFT JOIN billing_closed_users c
     ON c.period_start = date_trunc('month', a.usage_start::timestamp)::date AND c.user_id = a.user_id
@@ -109,7 +111,8 @@ FROM (SELECT k.usage_start, k.user_id, k.model, k.completed_runs, k.failed_runs,
       UNION ALL
       SELECT l.usage_start, l.user_id, l.model, l.completed_runs, l.failed_runs, l.cancelled_runs, l.unpriced_runs,
              l.tokens, l.cost_usd
-      FROM billing_live_usage_by_model(billing_open_months($1::date, $2::date)) l) a
+      FROM (SELECT billing_open_months($1::date, $2::date) AS months OFFSET 0) o
+      CROSS JOIN LATERAL billing_live_usage_by_model(o.months) l) a
 LEFT JOIN users u ON u.id = a.user_id
 LEFT JOIN billing_closed_users c
     ON c.period_start = date_trunc('month', a.usage_start::timestamp)::date AND c.user_id = a.user_id
@@ -130,13 +133,15 @@ SELECT a.model
 FROM (SELECT k.model FROM billing_closed_usage_by_model k
       WHERE k.usage_start >= $1::date AND k.usage_start < $2::date
       UNION
-      SELECT l.model COLLATE "C" FROM billing_live_usage_by_model(billing_open_months($1::date, $2::date)) l) a
+      SELECT l.model COLLATE "C" FROM (SELECT billing_open_months($1::date, $2::date) AS months OFFSET 0) o
+ CROSS JOIN LATERAL billing_live_usage_by_model(o.months) l) a
 ORDER BY a.model COLLATE "C"
 LIMIT $3::bigint + 1
 
 -- name: Invoices
 -- A row an invoice, the oldest first, by the month Stripe issued it in; one that was heard of after that month was
--- closed, in the first month that was open then. Drafts and void invoices are there: the status tells them apart.
+-- closed, in the first month that was open then. Drafts and void invoices are there: the status tells them apart. $7 is the
+-- moment in the key $6, by which index billing_invoices_period skips the pages before.
 SELECT i.stripe_invoice_id AS invoice, i.number, i.user_id, v.email,
        i.stripe_customer_id AS customer, i.stripe_subscription_id AS subscription, i.status, i.billing_reason,
        to_char(i.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS issued_at,
@@ -157,7 +162,8 @@ FROM (SELECT k.period_start, k.stripe_invoice_id, k.user_id, k.number, k.stripe_
              l.status, l.billing_reason, l.issued_at, l.finalized_at, l.paid_at, l.due_date, l.currency, l.amount_minor,
              l.amount_paid_minor, l.amount_remaining_minor, l.amount_credited_minor, l.amount_refunded_minor,
              l.usd_per_unit, l.amount_usd, l.amount_paid_usd, l.amount_credited_usd, l.amount_refunded_usd
-      FROM billing_live_invoices(billing_open_months($1::date, $2::date)) l) i
+      FROM (SELECT billing_open_months($1::date, $2::date) AS months OFFSET 0) o
+      CROSS JOIN LATERAL billing_live_invoices(o.months) l) i
 LEFT JOIN users u ON u.id = i.user_id
 LEFT JOIN billing_closed_users c ON c.period_start = i.period_start AND c.user_id = i.user_id
 CROSS JOIN LATERAL (
@@ -168,6 +174,7 @@ WHERE ($3::uuid IS NULL OR i.user_id = $3::uuid)
   AND ($5::uuid IS NULL OR $5::uuid = ANY (CASE WHEN c.user_id IS NULL THEN billing_user_teams(i.user_id) ELSE c.team_ids END))
   AND ($6::text IS NULL
        OR (to_char(i.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '/' || i.stripe_invoice_id) COLLATE "C" > $6)
+  AND ($7::timestamptz IS NULL OR i.issued_at >= $7::timestamptz)
 
 -- name: Subscriptions
 -- A row a month and subscription that lived for some of it, as it stands now, or stood when the month was closed. The
@@ -196,7 +203,8 @@ FROM (SELECT k.period_start, k.stripe_subscription_id, k.user_id, k.stripe_custo
              l.stripe_price_id, l.currency, l.amount_minor, l.amount_usd, l.billing_interval, l.interval_count,
              l.monthly_usd, l.started_at, l.current_period_start, l.current_period_end, l.trial_end,
              l.cancel_at_period_end, l.cancel_at, l.canceled_at, l.ended_at, l.scheduled_change_at, l.scheduled_plan_tier
-      FROM billing_live_subscriptions(billing_open_months($1::date, $2::date)) l) s
+      FROM (SELECT billing_open_months($1::date, $2::date) AS months OFFSET 0) o
+      CROSS JOIN LATERAL billing_live_subscriptions(o.months) l) s
 LEFT JOIN users u ON u.id = s.user_id
 LEFT JOIN billing_closed_users c ON c.period_start = s.period_start AND c.user_id = s.user_id
 CROSS JOIN LATERAL (SELECT CASE WHEN c.user_id IS NULL THEN u.email ELSE c.email END AS email) v
@@ -233,7 +241,8 @@ FROM (SELECT p.month, p.user_id, sum(p.revenue) AS revenue, sum(p.late) AS late,
                   FROM billing_closed_revenue k WHERE k.period_start >= $1::date AND k.period_start < $2::date
                   UNION ALL
                   SELECT l.period_start, l.paid_period, l.user_id, l.amount_usd
-                  FROM billing_live_revenue(billing_open_months($1::date, $2::date)) l) r) p
+                  FROM (SELECT billing_open_months($1::date, $2::date) AS months OFFSET 0) o
+                  CROSS JOIN LATERAL billing_live_revenue(o.months) l) r) p
       WHERE $3::uuid IS NULL OR p.user_id = $3::uuid
       GROUP BY p.month, p.user_id) m
 LEFT JOIN users u ON u.id = m.user_id

@@ -122,6 +122,7 @@ db::Params Snapshot::ParamsOf(const ReportShape& shape, const RowFilter& filter,
   auto params = db::Params::Of(period_.first.FirstDay(), period_.last.Next().FirstDay(), filter.user_id,
                                filter.plan_tier, filter.team_id, after.empty() ? std::nullopt : std::optional(after));
   if (shape.query == &sql::kUsageWide) params.Add(shape.models);
+  if (shape.query == &sql::kInvoices) params.Add(ParseInstant(std::string_view(after).substr(0, after.find('/'))));
   return params;
 }
 
