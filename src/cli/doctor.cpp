@@ -91,7 +91,7 @@ class Doctor {
       ExaminePlanMap(session, config, findings_);
       ExamineEndpoint(session, config, findings_);
       ExamineWork(session, findings_);
-      ExamineStorage(session, findings_);
+      ExamineStorage(session, config, findings_);
     } catch (const db::Transient& e) {
       findings_.Fault("database", e.what(), "check DATABASE_URL and that the server runs and accepts this role");
     } catch (const db::Error& e) {

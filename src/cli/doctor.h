@@ -39,8 +39,8 @@ class Findings {
 void ExamineServer(db::Session& session, Findings& findings);
 // Schema, row-level security and rights, indexes, triggers. False when what follows makes no sense yet.
 bool ExamineSchema(db::Session& session, Findings& findings);
-// How large the tables are and how well they are kept.
-void ExamineStorage(db::Session& session, Findings& findings);
+// How large the tables are and how well they are kept; free space where it can be known.
+void ExamineStorage(db::Session& session, const app::Config& config, Findings& findings);
 // Events, runs, verification of usage, jobs.
 void ExamineWork(db::Session& session, Findings& findings);
 

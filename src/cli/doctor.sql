@@ -52,7 +52,7 @@ SELECT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass('public.i
     AS indexed
 
 -- name: MissingConsoleIndexes
--- Indexes of migration 0011 that were not made because the table was large.
+-- Indexes of migrations 0011 and 0019 that were not made because the table was large.
 SELECT w.index_name, w.table_name, w.definition
 FROM (VALUES ('billing_users_by_email', 'users', '(lower(email) COLLATE "C", id)'),
              ('billing_invoices_listed', 'billing_invoices',
@@ -65,7 +65,9 @@ FROM (VALUES ('billing_users_by_email', 'users', '(lower(email) COLLATE "C", id)
               '(coalesce(started_at, created_at, ''-infinity'') DESC, stripe_subscription_id DESC)'),
              ('billing_subscriptions_listed_by_status', 'billing_subscriptions',
               '(status, coalesce(started_at, created_at, ''-infinity'') DESC, stripe_subscription_id DESC)'),
-             ('billing_subscriptions_by_customer', 'billing_subscriptions', '(stripe_customer_id)')
+             ('billing_subscriptions_by_customer', 'billing_subscriptions', '(stripe_customer_id)'),
+             ('billing_usage_dearest', 'billing_usage',
+              '(date_trunc(''month'', period_start::timestamp), total_cost_exact_usd DESC, id)')
      ) AS w (index_name, table_name, definition)
 WHERE to_regclass('public.' || w.index_name) IS NULL
 ORDER BY 1
@@ -130,6 +132,12 @@ FROM (SELECT sum(pg_total_relation_size(c.oid))::bigint AS tables,
       FROM pg_class c
       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^(stripe|billing)_') t
 CROSS JOIN (SELECT count(*) AS events_of_a_day FROM stripe_events e WHERE e.received_at > now() - interval '1 day') d
+
+-- name: DataDirectory
+-- Where the server keeps its data, NULL for a role that must not know; and whether it is reached on this machine.
+SELECT CASE WHEN pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END
+           AS data_directory,
+       inet_server_addr() IS NULL OR host(inet_server_addr()) IN ('127.0.0.1', '::1') AS here
 
 -- name: NewestEvent
 -- Index stripe_events_received.

@@ -1,5 +1,3 @@
-#include <array>
-
 #include "billsync/apply/applier.h"
 #include "billsync/jobs/scheduler.h"
 #include "billsync/usage/verify.h"
@@ -65,50 +63,6 @@ void ExamineJobs(db::Session& session, Findings& findings) {
   }
 }
 
-std::string Size(int64_t bytes) {
-  constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-  size_t unit = 0;
-  int64_t left = bytes;
-  for (; left >= 10 * 1024 && unit + 1 < kUnits.size(); ++unit) left /= 1024;
-  return std::to_string(left) + " " + kUnits[unit];
-}
-
-void ExamineCare(db::Session& session, Findings& findings) {
-  db::Transaction tx(session, {.read_only = true});
-  bool kept = true;
-  for (const db::Row row : tx.Exec(sql::kTablesToClean)) {
-    kept = false;
-    const std::string table = row.Text("table_name");
-    const auto last = row.OptAt("last_vacuum");
-    findings.Warning("bloat",
-                     table + " has " + row.Text("dead") + " dead rows beside " + row.Text("live") + ", last cleaned " +
-                         (last ? FormatInstant(*last).substr(0, 16) + "Z" : "never"),
-                     "VACUUM (ANALYZE) " + table +
-                         "; who keeps it from being cleaned: SELECT pid, xact_start, query "
-                         "FROM pg_stat_activity ORDER BY xact_start");
-  }
-  for (const db::Row row : tx.Exec(sql::kTablesWithoutAutovacuum)) {
-    kept = false;
-    const std::string table = row.Text("table_name");
-    findings.Warning("bloat", "autovacuum is off" + (table.empty() ? "" : " for " + table) + ": tables only grow",
-                     table.empty() ? "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()"
-                                   : "ALTER TABLE " + table + " RESET (autovacuum_enabled)");
-  }
-  tx.Commit();
-  if (kept) findings.Ok("bloat", "no table waits to be cleaned");
-}
-
-void ExamineDisk(db::Session& session, Findings& findings) {
-  db::Transaction tx(session, {.read_only = true});
-  const auto result = tx.Exec(sql::kSizes);
-  const db::Row sizes = result.Only();
-  tx.Commit();
-  findings.Ok("disk", "the database has " + Size(sizes.Int("database")) + ", of it billsync's tables " +
-                          Size(sizes.Int("tables")) + " (stripe_events " + Size(sizes.Int("events")) +
-                          ", which grew by " + std::to_string(sizes.Int("events_of_a_day")) + " events, about " +
-                          Size(sizes.Int("bytes_of_a_day")) + ", in the last day)");
-}
-
 }  // namespace
 
 void ExamineWork(db::Session& session, Findings& findings) {
@@ -116,11 +70,6 @@ void ExamineWork(db::Session& session, Findings& findings) {
   ExamineRunTimes(session, findings);
   ExamineChecks(session, findings);
   ExamineJobs(session, findings);
-}
-
-void ExamineStorage(db::Session& session, Findings& findings) {
-  ExamineCare(session, findings);
-  ExamineDisk(session, findings);
 }
 
 }  // namespace billsync::cli

@@ -7,6 +7,7 @@
 #include "e2e/commands.h"
 #include "e2e/json_text.h"
 #include "e2e/sample_events.h"
+#include "support/login_role.h"
 
 namespace billsync::testing {
 namespace {
@@ -61,6 +62,47 @@ TEST(Doctor, FindsAMigratedDatabaseHealthyExceptThatItMayLoseACommit) {
   EXPECT_EQ(result.out.find("0123456789abcdef"), std::string::npos);
   const auto people = Billsync(database, {"doctor"}, kTokens);
   EXPECT_NE(people.out.find("→ set both on for this database"), std::string::npos) << people.out;
+}
+
+// As config/postgres-roles.sql has it, `serve` and all commands work as a role that owns nothing.
+TEST(Doctor, WorksAsARoleThatOwnsNothing) {
+  TestDatabase database;
+  GrantRoles(database);
+  const LoginRole service(database, " IN ROLE billsync_service");
+  const Workplace workplace;
+  const std::string config =
+      workplace.Put("config.toml", ReadSource("fixtures/demo/billsync.toml") + "\n[usage]\nexport_directory = \"" +
+                                       workplace.path() + "/not/yet\"\n");
+  auto environment = kTokens;
+  environment.insert({{"DATABASE_URL", service.url()}, {"STRIPE_WEBHOOK_SECRET", kSecret}});
+  const auto well = RunProgram({"--config", config, "doctor", "--json"}, environment);
+  EXPECT_EQ(well.status, 3);
+  EXPECT_EQ(Findings(well.out),
+            (std::set<std::string>{"ok configuration", "ok secrets", "ok plan map", "ok database", "fault durability",
+                                   "ok clock", "ok schema", "ok row-level security", "ok roles", "ok metering",
+                                   "ok Stripe's API", "ok endpoint", "ok events", "ok usage", "ok jobs", "ok bloat",
+                                   "ok disk", "ok serve"}))
+      << well.out;
+  EXPECT_THAT(well.out, HasSubstr("cannot be seen by this role"));
+  EXPECT_THAT(well.out, HasSubstr("are free for exports (" + workplace.path() + ")"));
+  EXPECT_THAT(Billsync(database, {"doctor", "--json"}, kTokens).out, HasSubstr("are free for the database ("));
+
+  database.Run(
+      "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'billing_invoices_by_number'::regclass;"
+      "DROP INDEX billing_usage_dearest; ALTER TABLE agent_runs DISABLE TRIGGER agent_runs_recount_usage;"
+      "GRANT UPDATE ON billing_invoices TO PUBLIC; REVOKE SELECT ON billing_fx_rates FROM billsync_service;"
+      "INSERT INTO billing_jobs (job, last_error) VALUES ('close', 'broken');"
+      "INSERT INTO stripe_events (id, type, created, livemode, payload, status, reason) VALUES "
+      "('evt_1', 'invoice.paid', now(), false, '{}', 'parked', 'unknown_customer')");
+  const auto ill = Billsync(service.url(), {"doctor", "--json"}, kTokens);
+  EXPECT_EQ(ill.status, 3);
+  Findings(ill.out);  // each with what mends it
+  for (const char* part :
+       {"REINDEX INDEX CONCURRENTLY billing_invoices_by_number", "CREATE INDEX CONCURRENTLY billing_usage_dearest",
+        "agent_runs_recount_usage", "REVOKE UPDATE ON billing_invoices FROM PUBLIC", "billing_fx_rates",
+        "billsync jobs run close", "billsync events list --status parked"}) {
+    EXPECT_THAT(ill.out, HasSubstr(part));
+  }
 }
 
 TEST(Doctor, NamesATriggerThatIsOffAndAnIndexThatIsMissing) {

@@ -5,10 +5,10 @@
 
 #include "billsync/apply/entitlements.h"
 #include "billsync/db/migrator.h"
-#include "login_role.h"
 #include "mirror.h"
 #include "money_events.h"
 #include "platform_rows.h"
+#include "support/login_role.h"
 
 namespace billsync::testing {
 namespace {

@@ -1,9 +1,9 @@
 // Row-level security of the tables beside the invoices: a platform user sees the own rows only.
 #include <gtest/gtest.h>
 
-#include "login_role.h"
 #include "money_events.h"
 #include "platform_rows.h"
+#include "support/login_role.h"
 
 namespace billsync::testing {
 namespace {

@@ -5,8 +5,8 @@
 #include <map>
 
 #include "billsync/usage/quota_reset.h"
-#include "login_role.h"
 #include "platform_rows.h"
+#include "support/login_role.h"
 #include "support/postgres.h"
 
 namespace billsync::testing {

@@ -15,7 +15,7 @@
 #include "mirror.h"
 #include "plan_bodies.h"
 #include "platform_rows.h"
-#include "login_role.h"
+#include "support/login_role.h"
 
 namespace billsync::testing {
 namespace {

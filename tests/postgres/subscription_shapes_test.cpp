@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "login_role.h"
 #include "plan_bodies.h"
 #include "platform_rows.h"
+#include "support/login_role.h"
 
 namespace billsync::testing {
 namespace {

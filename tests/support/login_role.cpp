@@ -1,4 +1,4 @@
-#include "login_role.h"
+#include "support/login_role.h"
 
 #include <unistd.h>
 
