@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "billsync/base/parse.h"
 #include "browser/console_desk.h"
 #include "e2e/sample_events.h"
 
@@ -42,7 +43,7 @@ class Console : public ::testing::Test {
                     "  { n++; seen.add((d[i] << 16) | (d[i + 1] << 8) | d[i + 2]); }"
                     "return seen.size + ' ' + n;");
     const size_t blank = counts.find(' ');
-    return {std::stoi(counts.substr(0, blank)), std::stoi(counts.substr(blank + 1))};
+    return {ParseInt<int>(counts.substr(0, blank)).value(), ParseInt<int>(counts.substr(blank + 1)).value()};
   }
 
   ConsoleDesk& desk = ConsoleDesk::Get();
@@ -244,9 +245,11 @@ TEST_F(Console, PagesThroughAHundredThousandUsers) {
   browser.Open(desk.Url("/"));
   EXPECT_EQ(browser.Run("return document.querySelectorAll('#near-quota tbody tr').length > 0"), "true");
   // How soon it is painted is tests/bench/console.sh's business; its weight is the same on every machine.
-  EXPECT_LT(std::stod(browser.Run("return performance.getEntriesByType('resource').concat(performance.getEntriesByType("
-                                  "'navigation')).reduce((s, e) => s + e.encodedBodySize, 0)")),
-            400 * 1024);
+  EXPECT_LT(
+      ParseInt<int>(browser.Run("return performance.getEntriesByType('resource').concat(performance.getEntriesByType("
+                                "'navigation')).reduce((s, e) => s + e.encodedBodySize, 0)"))
+          .value(),
+      400 * 1024);
   EXPECT_THAT(browser.TakeComplaints(), IsEmpty());
 }
 
