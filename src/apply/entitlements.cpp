@@ -62,6 +62,9 @@ std::optional<int> BillingDayOf(const Facts& facts, const std::optional<std::str
   return last == nullptr ? std::nullopt : facts.billing_day.at(last->id);
 }
 
+constexpr const char* kOverrideInForce = "quota override in force";
+constexpr const char* kOverrideOver = "quota override over";
+
 // What a user is to have.
 struct Target {
   Tier tier;
@@ -87,7 +90,7 @@ Target Decide(const db::Row& user, const Facts& facts, const FeatureTier* featur
   Target target{Tier::kFree, 0, user.OptText("stripe_subscription_id"), ""};
   if (facts.subscriptions.empty()) {
     target.tier = user.IsNull("plan_tier") ? Tier::kFree : TierColumn(user, "plan_tier");
-    target.cause = override_quota ? "quota override in force" : "quota override over";
+    target.cause = override_quota ? kOverrideInForce : kOverrideOver;
   } else {
     const auto entitlement = billing::DecideEntitlement(facts.subscriptions, now, policy);
     target.tier = entitlement.tier;
@@ -99,6 +102,26 @@ Target Decide(const db::Row& user, const Facts& facts, const FeatureTier* featur
   if (features != nullptr) AddFeatures(*features, !facts.subscriptions.empty(), target);
   target.quota = override_quota.value_or(plans.Quota(target.tier));
   return target;
+}
+
+// Why a user's plan moved, and what told of it.
+struct Cause {
+  std::string words;
+  std::optional<std::string> subscription = std::nullopt;
+  std::optional<std::string> event = std::nullopt;
+};
+
+// An override moves the quota only, and no event has told of it.
+Cause CauseOf(const db::Row& user, const Facts& facts, const Target& target, bool same_tier) {
+  if (same_tier && !user.IsNull("override_quota")) return {kOverrideInForce};
+  if (same_tier && user.Bool("override_changed")) return {kOverrideOver};
+  if (target.feature_event) return {target.cause, std::nullopt, target.feature_event};
+  Cause cause{target.cause, target.subscription};
+  if (target.subscription) {
+    const auto found = facts.last_event.find(*target.subscription);
+    if (found != facts.last_event.end()) cause.event = found->second;
+  }
+  return cause;
 }
 
 // The rows of one revision, written at its end.
@@ -120,14 +143,9 @@ class Changes {
     if (!moved && target.subscription == user.OptText("stripe_subscription_id")) return;
     updates_.AddRow(db::Params::Of(id, billing::Name(target.tier), target.quota, target.subscription));
     if (!moved) return;
-    std::optional<std::string> event = target.feature_event;
-    if (target.subscription && !event) {
-      if (const auto found = facts.last_event.find(*target.subscription); found != facts.last_event.end()) {
-        event = found->second;
-      }
-    }
+    const Cause cause = CauseOf(user, facts, target, old_tier == billing::Name(target.tier));
     ledger_.AddRow(db::Params::Of(id, now_, old_tier, billing::Name(target.tier), old_quota, target.quota,
-                                  target.feature_event ? std::nullopt : target.subscription, event, target.cause));
+                                  cause.subscription, cause.event, cause.words));
   }
 
   int64_t Write(db::Transaction& tx) const {

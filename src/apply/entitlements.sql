@@ -1,9 +1,15 @@
 -- name: LockUsers
--- The users to revise, locked in id order, with their quota override in force at $2 and the anchor of their quota.
+-- The users to revise, locked in id order, with their quota override in force at $2, whether one was changed, taken away
+-- or is over since somebody last looked, and the anchor of their quota.
 SELECT u.id, u.plan_tier, u.monthly_runs_quota, u.stripe_subscription_id, o.monthly_runs_quota AS override_quota,
+       EXISTS (SELECT FROM billing_override_changes c WHERE c.user_id = u.id)
+           OR ended.user_id IS NOT NULL AND ended.monthly_runs_quota = u.monthly_runs_quota AS override_changed,
        a.anchor_day, a.source AS anchor_source
 FROM users u
 LEFT JOIN billing_quota_overrides o ON o.user_id = u.id AND (o.expires_at IS NULL OR o.expires_at > $2::timestamptz)
+LEFT JOIN billing_quota_overrides ended
+    ON ended.user_id = u.id AND ended.expires_at <= $2::timestamptz
+    AND (ended.lapsed_at IS NULL OR ended.lapsed_at < ended.expires_at OR ended.lapsed_at = $2::timestamptz)
 LEFT JOIN billing_quota_anchors a ON a.user_id = u.id
 WHERE u.id = ANY ($1::uuid[])
 ORDER BY u.id

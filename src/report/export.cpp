@@ -117,41 +117,59 @@ class ReportSet {
   int64_t total_ = 0, done_ = 0;
 };
 
-// Takes the snapshot and writes the files and their manifest into `staging`.
+bool SameRows(const RowFilter& one, const RowFilter& other) {
+  return one.user_id == other.user_id && one.plan_tier == other.plan_tier && one.team_id == other.team_id;
+}
+
+// Of the export that is in `directory`, if there is one, the files that `request` does not replace.
+std::vector<FileSummary> FilesBeside(const std::string& directory, const ExportRequest& request) {
+  if (!std::filesystem::exists(directory + "/" + kManifestName)) return {};
+  Manifest there = ReadManifest(directory + "/" + kManifestName);
+  const std::string refused = directory + " holds the export of other ";
+  if (!SameRows(there.filter, request.filter)) {
+    throw std::runtime_error(refused + "rows; choose an empty directory");
+  }
+  std::erase_if(there.files, [&](const FileSummary& file) {
+    return std::ranges::any_of(request.items,
+                               [&](const auto& item) { return FileName(item, request.period) == file.name; });
+  });
+  if (!there.files.empty() && there.period.Text() != request.period.Text()) {
+    throw std::runtime_error(refused + "months (" + there.period.Text() + "); choose an empty directory");
+  }
+  for (auto& file : there.files) file.as_of = file.as_of.value_or(there.as_of);
+  return there.files;
+}
+
+// A manifest tells the state of its months once: files from before a month was closed cannot be beside ones from after.
+void RefuseOtherState(const std::string& directory, const Manifest& now) {
+  if (ReadManifest(directory + "/" + kManifestName).months == now.months) return;
+  throw std::runtime_error(directory + " holds files of " + now.period.Text() +
+                           " from before a month of it was closed; export them again, or choose an empty directory");
+}
+
+// Takes the snapshot and writes the files, and the manifest of them and of those that stay in `directory`, into
+// `staging`. The result is about what was written.
 Manifest WriteAll(db::Session& session, const ExportRequest& request, const Staging& staging,
-                  const ExportProgress& progress) {
+                  const std::string& directory, std::vector<FileSummary> beside, const ExportProgress& progress) {
   Snapshot snapshot(session, request.period);
   Manifest manifest = snapshot.facts();
+  if (!beside.empty()) RefuseOtherState(directory, manifest);
   manifest.filter = request.filter;
   manifest.files = ReportSet(snapshot, request).WriteTo(staging.path(), progress);
   snapshot.Finish();
-  std::ofstream out(staging.path() + "/" + kManifestName, std::ios::binary);
-  out << manifest.Json();
-  out.close();
-  if (!out) throw std::runtime_error("cannot write " + staging.path() + "/" + kManifestName);
   std::vector<std::string> names = {kManifestName};
   for (const auto& file : manifest.files) names.push_back(file.name);
+  Manifest whole = manifest;
+  for (auto& file : beside) {
+    if (file.as_of == whole.as_of) file.as_of.reset();
+    whole.files.push_back(std::move(file));
+  }
+  std::ofstream out(staging.path() + "/" + kManifestName, std::ios::binary);
+  out << whole.Json();
+  out.close();
+  if (!out) throw std::runtime_error("cannot write " + staging.path() + "/" + kManifestName);
   staging.Flush(names);
   return manifest;
-}
-
-// A directory holds one export: a manifest that does not describe its neighbours is worse than none.
-void RefuseOtherExport(const std::string& directory, const ExportRequest& request) {
-  if (!std::filesystem::exists(directory + "/" + kManifestName)) return;
-  const Manifest there = ReadManifest(directory + "/" + kManifestName);
-  std::vector<std::string> wanted, found;
-  for (const auto& item : request.items) wanted.push_back(FileName(item, request.period));
-  for (const auto& file : there.files) found.push_back(file.name);
-  std::ranges::sort(wanted);
-  std::ranges::sort(found);
-  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  const bool same_rows = there.filter.user_id == request.filter.user_id &&
-                         there.filter.plan_tier == request.filter.plan_tier &&
-                         there.filter.team_id == request.filter.team_id;
-  if (wanted != found || !same_rows) {
-    throw std::runtime_error(directory +
-                             " holds the export of other reports, rows or another period; choose an empty directory");
-  }
 }
 
 std::string Sibling(const std::string& directory) {
@@ -246,9 +264,9 @@ Manifest ExportToStream(db::Session& session, const ExportRequest& request, std:
 Manifest ExportToDirectory(db::Session& session, const ExportRequest& request, const std::string& directory,
                            const ExportProgress& progress) {
   std::filesystem::create_directories(directory);
-  RefuseOtherExport(directory, request);
+  auto beside = FilesBeside(directory, request);
   Staging staging(directory + "/.partial-" + std::to_string(::getpid()));
-  Manifest manifest = WriteAll(session, request, staging, progress);
+  Manifest manifest = WriteAll(session, request, staging, directory, std::move(beside), progress);
   std::filesystem::remove(directory + "/" + kManifestName);  // it describes the files that are replaced now
   std::vector<std::string> names;
   for (const auto& file : manifest.files) names.push_back(file.name);
@@ -263,9 +281,11 @@ Manifest ExportPack(db::Session& session, const ExportRequest& request, const st
       !std::filesystem::is_empty(directory)) {
     throw std::runtime_error(directory + " holds something else than a pack; choose another name");
   }
-  RefuseOtherExport(directory, request);
+  if (!FilesBeside(directory, request).empty()) {
+    throw std::runtime_error(directory + " holds the export of other reports; choose another name");
+  }
   Staging staging(Sibling(directory));
-  Manifest manifest = WriteAll(session, request, staging, progress);
+  Manifest manifest = WriteAll(session, request, staging, directory, {}, progress);
   staging.BecomeDirectory(directory);
   return manifest;
 }

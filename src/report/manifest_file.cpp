@@ -34,7 +34,7 @@ std::string FileJson(const FileSummary& file) {
          ",\n      \"format\": " + JsonQuote(Name(file.item.format)) + ",\n      \"name\": " + JsonQuote(file.name) +
          ",\n      \"rows\": " + std::to_string(file.rows) + ",\n      \"bytes\": " + std::to_string(file.bytes) +
          ",\n      \"sha256\": " + JsonQuote(file.sha256) + ",\n      \"control_totals\": " + TotalsJson(file) +
-         "\n    }";
+         (file.as_of ? ",\n      \"as_of\": " + JsonQuote(FormatInstant(*file.as_of)) : "") + "\n    }";
 }
 
 std::string FiltersJson(const RowFilter& filter) {
@@ -95,6 +95,7 @@ FileSummary ReadFile(JsonValue entry) {
   file.rows = GetInt(entry, "rows");
   file.bytes = GetInt(entry, "bytes");
   file.sha256 = GetText(entry, "sha256");
+  if (const auto as_of = FindText(entry, "as_of")) file.as_of = ParseInstant(*as_of);
   for (const auto& [currency, totals] : entry.Find("control_totals").Members()) {
     auto& sums = file.totals[std::string(currency)];
     for (const auto& [name, value] : totals.Members()) sums.emplace(name, value.Text().value_or(""));

@@ -308,7 +308,7 @@ WHERE a.booked_period >= $1::date AND a.booked_period < $2::date
 
 -- name: PeriodStates
 -- Every month of the period, with its state and the digest of a closed one.
-SELECT to_char(m.month, 'YYYY-MM') AS month, p.closed_at IS NOT NULL AS closed, p.usage_sha256
+SELECT to_char(m.month, 'YYYY-MM') AS month, p.closed_at, p.usage_sha256
 FROM generate_series($1::timestamp, $2::timestamp - interval '1 day', interval '1 month') m (month)
 LEFT JOIN billing_periods p ON p.period_start = m.month::date
 ORDER BY m.month

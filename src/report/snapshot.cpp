@@ -96,12 +96,17 @@ Snapshot::Snapshot(db::Session& session, const PeriodRange& period)
              .schema_version = db::SchemaVersion(),
              .program_version = ProgramVersion()} {
   size_t closed = 0;
+  Instant last_closed{};
   for (const db::Row row :
        tx_.Exec(sql::kPeriodStates, db::Params::Of(period.first.FirstDay(), period.last.Next().FirstDay()))) {
-    facts_.months.push_back({row.Text("month"), row.Bool("closed"), row.OptText("usage_sha256").value_or("")});
-    if (facts_.months.back().closed) ++closed;
+    const auto closed_at = row.OptAt("closed_at");
+    facts_.months.push_back({row.Text("month"), closed_at.has_value(), row.OptText("usage_sha256").value_or("")});
+    if (!closed_at) continue;
+    ++closed;
+    last_closed = std::max(last_closed, *closed_at);
   }
   facts_.period_state = closed == 0 ? "open" : closed == facts_.months.size() ? "closed" : "partly closed";
+  if (closed == facts_.months.size()) facts_.as_of = last_closed;
 }
 
 ReportShape Snapshot::Shape(const ReportItem& item) {

@@ -119,8 +119,7 @@ bool DaysAreEven(db::Transaction& tx, const billing::Month& month) {
 }
 
 int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant now) {
-  DrainDeltas(tx, kAllDeltas, month);
-  return Publish(tx, PairsOfMonth(tx, month), TakeOverFrom(now));
+  return Publish(tx, DrainDeltas(tx, kAllDeltas, month).touched, TakeOverFrom(now));
 }
 
 int64_t Rollup(db::Session& session, Instant now, const std::optional<billing::Month>& only, const Progress& progress) {

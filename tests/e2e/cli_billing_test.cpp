@@ -131,6 +131,30 @@ TEST_F(Billing, AnExportToADirectoryEndsWithAManifestThatDescribesItsFiles) {
   EXPECT_NE(other.err.find("choose an empty directory"), std::string::npos) << other.err;
 }
 
+TEST_F(Billing, ReportsOfOneMonthMayShareADirectory) {
+  const std::string directory = place_.path() + "/shared";
+  EXPECT_EQ(Run({"export", "usage", "--period", "2023-10", "--output", directory}).status, 0);
+  EXPECT_EQ(Run({"export", "usage", "--format", "xlsx", "--period", "2023-10", "--output", directory}).status, 0);
+  EXPECT_EQ(Run({"export", "invoices", "--period", "2023-10", "--output", directory}).status, 0);
+  const auto manifest = ParsedJson(FileText(directory + "/manifest.json"));
+  EXPECT_EQ(manifest["files"].Size(), 3U);
+  const auto verified = Run({"export", "verify", directory});
+  EXPECT_EQ(verified.status, 0) << verified.out;
+  const auto others = Run({"export", "margin", "--tier", "pro", "--period", "2023-10", "--output", directory});
+  EXPECT_EQ(others.status, 1) << "of other rows";
+
+  // What was written while the month was open is not what the month became.
+  EXPECT_EQ(Run({"close", "2023-10"}).status, 0);
+  const auto late = Run({"export", "margin", "--period", "2023-10", "--output", directory});
+  EXPECT_EQ(late.status, 1);
+  EXPECT_NE(late.err.find("from before a month of it was closed"), std::string::npos) << late.err;
+  const std::string closed = place_.path() + "/closed";
+  EXPECT_EQ(Run({"export", "usage", "invoices", "--period", "2023-10", "--output", closed}).status, 0);
+  const std::string first = FileText(closed + "/manifest.json");
+  EXPECT_EQ(Run({"export", "usage", "invoices", "--period", "2023-10", "--output", closed}).status, 0);
+  EXPECT_EQ(FileText(closed + "/manifest.json"), first) << "the manifest of a closed month is for ever, too";
+}
+
 TEST_F(Billing, AnExportThatCannotBeWrittenLeavesNothingUnderItsName) {
   const std::string file = place_.Put("taken", "");
   const auto result = Run({"export", "usage", "--period", "2023-10", "--output", file + "/x"});

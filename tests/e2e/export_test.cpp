@@ -99,6 +99,16 @@ TEST_F(Exports, DiffSaysWhichRowsAndTotalsDiffer) {
   ASSERT_GE(json["totals"].Size(), 1U);
 }
 
+TEST_F(Exports, DiffSeesAFileThatWasChangedByHand) {
+  const std::string before = Pack("before"), after = Pack("after");
+  std::string csv = FileText(after + "/usage-2023-10.csv");
+  csv.replace(csv.find("2.50"), 4, "2.51");
+  std::ofstream(after + "/usage-2023-10.csv", std::ios::binary) << csv;
+  const auto diff = Run({"export", "diff", before, after});
+  EXPECT_EQ(diff.status, 3);
+  EXPECT_NE(diff.out.find("2.50 → 2.51"), std::string::npos) << diff.out;
+}
+
 TEST_F(Exports, APackReplacesItsOwnKindAndNothingElse) {
   const std::string pack = Pack("a");
   AddInvoice("in_2", "11");
@@ -106,7 +116,9 @@ TEST_F(Exports, APackReplacesItsOwnKindAndNothingElse) {
   EXPECT_NE(FileText(pack + "/invoices-2023-10.csv").find("in_2"), std::string::npos);
   const auto other = Run({"export", "pack", "--period", "2023-11", "--output", pack});
   EXPECT_EQ(other.status, 1);
-  EXPECT_NE(other.err.find("holds the export of other reports"), std::string::npos) << other.err;
+  EXPECT_NE(other.err.find("holds the export of other months (2023-10)"), std::string::npos) << other.err;
+  const auto fewer = Run({"export", "pack", "--period", "2023-10", "--format", "csv", "--output", pack});
+  EXPECT_EQ(fewer.status, 1) << "the files of other formats would be gone";
   std::filesystem::create_directory(place_.path() + "/home");
   std::ofstream(place_.path() + "/home/thesis.txt") << "years of work";
   EXPECT_EQ(Run({"export", "pack", "--period", "2023-10", "--output", place_.path() + "/home"}).status, 1);

@@ -143,6 +143,26 @@ TEST_F(EntitlementTest, AnOverrideWorksForAUserWithoutSubscription) {
   EXPECT_EQ(LastCause(), "quota override in force");
 }
 
+TEST_F(EntitlementTest, AnOverrideIsTheCauseOfWhatItChangesForSubscribersToo) {
+  const auto last = [&] {
+    return mirror_.database.Value(
+        "SELECT concat_ws(' ', from_quota || '>' || to_quota, cause, stripe_subscription_id, event_id)"
+        " FROM billing_plan_changes ORDER BY id DESC LIMIT 1");
+  };
+  mirror_.Store(SubscriptionEvent{}.Body());
+  mirror_.Apply();
+  Override("5000", "to_timestamp(" + std::to_string(kAsOfSeconds + 60) + ")");
+  EXPECT_EQ(Sweep(kAsOf), 1);
+  EXPECT_EQ(last(), "1000>5000 quota override in force");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::minutes(1)), 1);
+  EXPECT_EQ(last(), "5000>1000 quota override over");
+  mirror_.database.Run("UPDATE billing_quota_overrides SET monthly_runs_quota = 7000, expires_at = NULL");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::minutes(2)), 1);
+  mirror_.database.Run("DELETE FROM billing_quota_overrides");
+  EXPECT_EQ(Sweep(kAsOf + std::chrono::minutes(3)), 1);
+  EXPECT_EQ(last(), "7000>1000 quota override over");
+}
+
 TEST_F(EntitlementTest, TakingAnOverrideAwayTakesItsQuotaAway) {
   AddUser(mirror_.database, 2, {{"plan_tier", "'pro'"}, {"monthly_runs_quota", "1000"}});
   mirror_.Store(SubscriptionEvent{}.Body());

@@ -231,10 +231,8 @@ TEST_F(ExportTest, ReplacesItsOwnFilesAndKeepsThemWhenTheNewOnesFail) {
   EXPECT_EQ(Files(), (std::vector<std::string>{"manifest.json", "usage-2026-10.csv"}));
 }
 
-TEST_F(ExportTest, RefusesTheDirectoryOfAnotherExport) {
+TEST_F(ExportTest, RefusesTheDirectoryOfAnotherMonth) {
   Export({Report::kUsage});
-  EXPECT_THROW(Export({Report::kInvoices}), std::runtime_error);
-  EXPECT_THROW(Export({Report::kUsage, Report::kInvoices}), std::runtime_error);
   const auto session = database_.Connect();
   EXPECT_THROW(report::ExportToDirectory(*session, Request({Report::kUsage}, kOctober.Next()), directory_,
                                          [](int64_t, int64_t) {}),

@@ -120,6 +120,15 @@ TEST_F(UsageCloseTest, RefusesAMonthThatHasDriftedAndChangesNothing) {
   EXPECT_EQ(Rollup(), 1);
 }
 
+TEST_F(UsageCloseTest, RefusesAMonthWhosePublishedRowsSomebodyChanged) {
+  Rollup();
+  database_.Run("UPDATE billing_usage SET total_runs = total_runs + 5 WHERE user_id = '" + UserId(1) + "'");
+  const auto closed = Close();
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().reason, NotClosed::Reason::kDrift);
+  EXPECT_FALSE(closed.error().check.drifts.empty());
+}
+
 TEST_F(UsageCloseTest, NobodyChangesTheMonthAfterwards) {
   Close();
   const std::string row = "('" + UserId(99) + "', '2026-10-01', '2026-11-01')";
@@ -158,9 +167,10 @@ TEST_F(UsageCloseTest, WaitsForThoseWhoWriteAndRefusesThoseWhoComeLater) {
     auto closing = std::async(std::launch::async, [&] { return Close().has_value(); });
     while (database_.Value("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0") std::this_thread::yield();
     early.Commit();
-    EXPECT_TRUE(closing.get()) << "what it waited for was put right before the month was frozen";
+    EXPECT_FALSE(closing.get()) << "what it waited for is not what the runs say";
   }
-  EXPECT_EQ(database_.Value("SELECT total_cost_usd FROM billing_usage WHERE user_id = '" + UserId(1) + "'"), "1.00");
+  database_.Run("UPDATE billing_usage SET total_cost_usd = 1 WHERE user_id = '" + UserId(1) + "'");
+  EXPECT_TRUE(Close());
 
   Runs(1, 1, "1", "2026-09-05");
   Rollup();

@@ -27,6 +27,8 @@ struct FileSummary {
   // Control totals: "USD" → {"total_cost_usd" → "2.50"}. Exact decimals, added up by PostgreSQL over the same rows in
   // the same snapshot.
   std::map<std::string, std::map<std::string, std::string>> totals{};
+  // The moment of its snapshot, where that is not the manifest's: of a file that was there when others joined it.
+  std::optional<Instant> as_of{};
 };
 
 // A month of the period.
@@ -34,6 +36,8 @@ struct MonthState {
   std::string month;  // "2026-10"
   bool closed = false;
   std::string usage_sha256{};  // of a closed one
+
+  bool operator==(const MonthState&) const = default;
 };
 
 // manifest.json: what was exported, from which moment, with which totals.
@@ -42,7 +46,9 @@ struct Manifest {
   std::string period_state{};  // "open", "closed" or "partly closed"; what is closed is the same bytes for ever
   std::vector<MonthState> months{};
   RowFilter filter{};
-  Instant as_of{};  // the snapshot's moment, one for all files
+  // The snapshot's moment, one for all files; of a closed period the moment it was closed, after which nothing in it
+  // changed.
+  Instant as_of{};
   int schema_version = 0;
   std::string program_version{};
   std::vector<FileSummary> files{};
