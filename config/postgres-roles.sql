@@ -132,6 +132,14 @@ $$;
 
 -- An export leaves its row in the record, whoever makes it.
 GRANT INSERT ON billing_audit TO billsync_finance;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_policy
+                   WHERE polrelid = 'public.billing_audit'::regclass AND polname = 'billsync_finance_insert') THEN
+        CREATE POLICY billsync_finance_insert ON public.billing_audit FOR INSERT TO billsync_finance WITH CHECK (true);
+    END IF;
+END;
+$$;
 
 -- -------------------------------------------------------------------------------------------------------------------
 -- Functions

@@ -61,6 +61,37 @@ TEST(HiddenRows, AreRefusedToARoleThatMayNotEvenAsk) {
 }
 
 // Everything the service does, as a member of billsync_service.
+// What a platform does now and then: it grants its users every table there is.
+TEST(RowSecurity, ShowsAUserItsOwnRowsWhateverThePlatformGrants) {
+  TestDatabase database;
+  EXPECT_EQ(database.Value("SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+                           " AND relkind IN ('r', 'p') AND relname ~ '^(billing|stripe)_' AND NOT relrowsecurity"),
+            "");
+  AddUser(database, 1);
+  AddUser(database, 2);
+  database.Run(
+      "INSERT INTO billing_plan_changes (user_id, changed_at, to_tier, to_quota, cause)"
+      " SELECT id, now(), 'pro', 1, 'test' FROM users");
+  LoginRole role(database, " IN ROLE authenticated");
+  database.Run("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO authenticated");
+  db::Session session({.url = role.url(), .role = "test", .refuse_hidden_rows = false});
+  const auto count = [&](const std::string& from) {
+    db::Transaction tx(session);
+    tx.Exec("test", "SELECT set_config('app.current_user_id', $1, true)", db::Params::Of(UserId(1)));
+    return tx.Exec("test", "SELECT count(*) AS n FROM " + from, {}).Only().Int("n");
+  };
+  EXPECT_EQ(count("billing_plan_changes"), 1);
+  EXPECT_EQ(count("billing_plan_changes WHERE user_id = '" + UserId(2) + "'"), 0);
+  EXPECT_EQ(count("billing_audit"), 0);
+  EXPECT_EQ(count("stripe_events"), 0);
+  db::Transaction tx(session);
+  EXPECT_THROW(tx.Exec("test",
+                       "INSERT INTO billing_quota_overrides (user_id, monthly_runs_quota, reason) VALUES ('" +
+                           UserId(1) + "', 1000000, 'mine')",
+                       {}),
+               db::Error);
+}
+
 class ServiceRoleTest : public ::testing::Test {
  protected:
   ServiceRoleTest() { GrantRoles(mirror_.database); }
