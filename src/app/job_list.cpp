@@ -148,6 +148,24 @@ class CloseJob {
   Instant next_check_{};
 };
 
+// What is due and nobody took: the appliers of serve work without pause and leave nothing here but what they meet
+// later.
+class ApplyJob {
+ public:
+  explicit ApplyJob(const Config& config)
+      : connect_(MakeConnectOptions(config, "apply")), apply_(MakeApplyOptions(config)) {}
+
+  jobs::JobOutcome operator()(db::Session&, Instant, const Progress&) const {
+    db::Pool pool(connect_, 2);
+    apply::Applier applier(pool, apply_, SystemNow);
+    return {static_cast<int64_t>(applier.ApplyAllDue()), "events that were due looked at"};
+  }
+
+ private:
+  const db::ConnectOptions connect_;
+  const apply::ApplyOptions apply_;
+};
+
 jobs::JobOutcome ResetQuotasJob(db::Session& session, Instant, const Progress& progress) {
   const int64_t resets = usage::ResetQuotas(
       session, std::nullopt, [](const auto&) {}, progress);
@@ -172,7 +190,8 @@ std::vector<jobs::Job> MakeJobs(const Config& config) {
     return jobs::JobOutcome{apply::SweepEntitlements(session, plans, policy, now, map),
                             "users whose entitlement lapsed"};
   };
-  return {{"rollup", config.rollup_every, RollupJob(), true},
+  return {{"apply", std::chrono::hours(1), ApplyJob(config), true},
+          {"rollup", config.rollup_every, RollupJob(), true},
           {"close", config.close_every, CloseJob(config)},
           {"quota-reset", config.quota_reset_every, ResetQuotasJob},
           {"entitlement-sweep", config.entitlement_sweep_every, sweep},

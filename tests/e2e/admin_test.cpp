@@ -180,7 +180,8 @@ TEST(Admin, RetriesEventsAndRunsJobs) {
   const auto jobs = ParsedJson(Get(service.admin_port(), "/api/v1/jobs", kOpsToken).body);
   std::set<std::string> names;
   for (const auto& job : jobs["jobs"].GetArray()) names.insert(Member(job, "job"));
-  EXPECT_EQ(names, (std::set<std::string>{"close", "entitlement-sweep", "quota-reset", "retention", "rollup"}));
+  EXPECT_EQ(names,
+            (std::set<std::string>{"apply", "close", "entitlement-sweep", "quota-reset", "retention", "rollup"}));
 }
 
 TEST(ServeLog, IsOneJsonObjectALineAndNeverHoldsASecretATokenOrAPayload) {

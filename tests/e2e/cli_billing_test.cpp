@@ -209,9 +209,17 @@ TEST_F(Billing, JobsAreRunByHandAndListed) {
   EXPECT_EQ(database_.Value("SELECT trigger || ' ' || status FROM billing_job_runs WHERE job = 'rollup'"),
             "manual done");
 
+  Run({"events", "replay", "fixtures/events/ada/06-invoice.paid.json"});
+  const std::string applied = database_.Value("SELECT string_agg(status, ' ') FROM stripe_events");
+  database_.Run("UPDATE stripe_events SET status = 'received', reason = NULL, next_attempt_at = now()");
+  const auto by_job = Run({"jobs", "run", "apply", "--json"});
+  EXPECT_EQ(by_job.status, 0) << by_job.err;
+  EXPECT_EQ(Member(ParsedJson(by_job.out), "rows"), "1");
+  EXPECT_EQ(database_.Value("SELECT string_agg(status, ' ') FROM stripe_events"), applied);
+
   const auto unknown = Run({"jobs", "run", "tea"});
   EXPECT_EQ(unknown.status, 2);
-  EXPECT_NE(unknown.err.find("no job is named 'tea'; there are rollup"), std::string::npos) << unknown.err;
+  EXPECT_NE(unknown.err.find("no job is named 'tea'; there are apply, rollup"), std::string::npos) << unknown.err;
   database_.Run(
       "UPDATE billing_jobs SET lease_owner = 'elsewhere:1', lease_until = now() + interval '1 minute' "
       "WHERE job = 'rollup'");

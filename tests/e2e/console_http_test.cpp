@@ -268,7 +268,7 @@ TEST(ConsoleHttp, HasAMonthClosedByTheJobAndTellsWhatCameOfIt) {
   EXPECT_EQ(asked->status, 303);
   EXPECT_EQ(asked->get_header_value("Location"), "/periods/2020-03?notice=closing");
   ASSERT_TRUE(Eventually([&] { return CloseOutcome(service, "2020-03") == "refused"; }));
-  EXPECT_THAT(ada.Get("/periods/2020-03")->body, HasSubstr("its usage differs from its runs in 2 places"));
+  EXPECT_THAT(ada.Get("/periods/2020-03")->body, HasSubstr("its usage differs from its runs in 3 places"));
   EXPECT_EQ(Recorded(database), "ops close 2020-03 begun; ops close 2020-03 refused");
   EXPECT_EQ(database.Value("SELECT count(*) FROM billing_periods WHERE closed_at IS NOT NULL"), "0");
   EXPECT_EQ(database.Value("SELECT last_error IS NULL FROM billing_jobs WHERE job = 'close'"), "t")
