@@ -19,6 +19,14 @@ bool IsDecimal(std::string_view text) {
          std::all_of(fraction.begin(), fraction.end(), IsDigit);
 }
 
+// Names of a map are whatever somebody chose; what is said of one is a line that people read in a terminal.
+std::string_view Showable(std::string_view name) {
+  constexpr size_t kLongest = 64;
+  const bool plain = name.size() <= kLongest &&
+                     std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7F; });
+  return plain ? name : "(a name that cannot be shown)";
+}
+
 }  // namespace
 
 FieldReader::FieldReader(JsonValue object, std::string path, std::string* fault)
@@ -101,7 +109,13 @@ std::map<std::string, std::string> FieldReader::TextMap(std::string_view key) {
   std::map<std::string, std::string> entries;
   FieldReader map = Child(key);
   for (const auto& [name, value] : map.object_.Members()) {
-    if (auto text = map.Text(name)) entries.emplace(name, *std::move(text));
+    if (value.IsNull()) continue;
+    const auto text = value.Text();
+    if (text) {
+      entries.emplace(name, *text);
+    } else {
+      map.Fault(Showable(name), "is not text");
+    }
   }
   return entries;
 }

@@ -44,6 +44,21 @@ TEST(Json, RefusesWhatIsNotStrictJson) {
   }
 }
 
+// The parser looks at sixteen bytes at a time and our own check at eight; both are met at every place of a block.
+TEST(Json, RefusesControlCharactersWhereverTheyAre) {
+  for (char control = 1; control < 0x20; ++control) {
+    for (size_t at = 0; at <= 40; ++at) {
+      std::string text(40, 'x');
+      text.insert(at, 1, control);
+      EXPECT_EQ(JsonDocument::Parse("[\"" + text + "\"]").error(), JsonFault::kNotJson) << int{control} << " at " << at;
+      EXPECT_EQ(JsonDocument::Parse("{\"" + text + "\":1}").error(), JsonFault::kNotJson)
+          << int{control} << " at " << at;
+      EXPECT_FALSE(JsonDocument::Parse("[\"\xC3\xA9" + text + "\"]")) << int{control} << " at " << at;
+    }
+  }
+  EXPECT_TRUE(JsonDocument::Parse("\t[\r\n\"\x7F \"\n]\n"));
+}
+
 TEST(Json, AcceptsSixtyFourLevelsAndNotOneMore) {
   const auto nested = [](size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
   EXPECT_TRUE(JsonDocument::Parse(nested(64)));
