@@ -225,11 +225,11 @@ void Applier::ApplySelected(db::Session& session, const Selection& selection, Ro
   }
 }
 
-// One of the events of a batch that failed may be the cause: each half is applied by itself, and so on, until what
-// fails is a single event, which is parked. A poison event costs about 2 log2(batch) transactions once; its neighbours
-// are applied. Where the failure is a timeout, each event is applied by itself at once: every batch with the slow one
-// would take its time again. Where somebody holds users' rows, the events of these users are set aside, all at once:
-// each of them would wait.
+// One of the events of a batch that failed may be the cause: each eighth is applied by itself, and so on, until what
+// fails is a single event, which is parked. A poison event costs about 8 log8(batch) transactions once; its neighbours
+// are gone through about twice and applied (halves would be as many transactions, and three times). Where the failure
+// is a timeout, each event is applied by itself at once: every batch with the slow one would take its time again. Where
+// somebody holds users' rows, the events of these users are set aside, all at once: each of them would wait.
 void Applier::FindTheCause(db::Session& session, const Claim& claim, const std::exception& error, Round& round) {
   const auto& ids = claim.ids;
   if (ids.size() == 1) return Park(session, ids, InWords(error), round);
@@ -244,7 +244,9 @@ void Applier::FindTheCause(db::Session& session, const Claim& claim, const std::
       return;
     }
   }
-  const size_t pieces = TookTooLong(error) || MetALockedRow(error, claim) ? ids.size() : 2;
+  constexpr size_t kPieces = 8;
+  const bool each_alone = TookTooLong(error) || MetALockedRow(error, claim);
+  const size_t pieces = each_alone ? ids.size() : std::min(ids.size(), kPieces);
   const auto at = [&](size_t piece) { return ids.begin() + static_cast<std::ptrdiff_t>(ids.size() * piece / pieces); };
   for (size_t piece = 0; piece < pieces; ++piece) {
     ApplySelected(session, {.ids = {at(piece), at(piece + 1)}}, round);
