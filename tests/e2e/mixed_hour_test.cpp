@@ -17,7 +17,7 @@
 namespace billsync::testing {
 namespace {
 
-constexpr size_t kEvents = 10'000;
+constexpr size_t kEvents = kStretch == 1 ? 10'000 : 2'000;
 constexpr int kSenders = 6;
 
 std::string Quoted(const std::string& text) {
@@ -27,7 +27,7 @@ std::string Quoted(const std::string& text) {
 class MixedHour : public ::testing::Test {
  protected:
   MixedHour() {
-    const LifeOptions options{.customers = 540,
+    const LifeOptions options{.customers = kEvents * 54 / 1000,
                               .end = Now(),
                               .days = 60,
                               .name = "hour",

@@ -21,13 +21,6 @@
 namespace billsync::testing {
 namespace {
 
-// Built with a sanitizer, everything takes longer.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kStretch = 10;
-#else
-constexpr int kStretch = 1;
-#endif
-
 std::string ReadFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;

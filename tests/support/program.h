@@ -12,6 +12,13 @@
 
 namespace billsync::testing {
 
+// How much longer everything takes, built as this is: with a sanitizer, patience is stretched and crowds are smaller.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr int kStretch = 10;
+#else
+inline constexpr int kStretch = 1;
+#endif
+
 struct ProgramResult {
   int status = -1;  // exit status; 128 + signal if it was killed
   std::string out, err;
