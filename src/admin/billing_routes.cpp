@@ -132,6 +132,8 @@ std::string EntitlementSchema() {
 
 std::string UsageSchema() {
   return ObjectSchema({{"period", R"({"type":"string"})"},
+                       {"period_state", R"({"enum":["open","closed"]})"},
+                       {"days_as_known_today", R"({"type":"boolean"})"},
                        {"totals", ArraySchema(columns::kUsageTotals)},
                        {"models", ArraySchema(columns::kUsageModels)},
                        {"days", ArraySchema(columns::kUsageDays)},

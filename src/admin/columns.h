@@ -167,7 +167,8 @@ inline constexpr std::array kTiers{kTier, Column{"active", Kind::kInteger, "Acti
 inline constexpr std::array kMonths{
     Column{"period", Kind::kMonth, "Month", "UTC"},
     Column{"revenue_usd", Kind::kUsd, "Revenue", "Paid in the month, less refunds: as the margin report"},
-    Column{"cost_usd", Kind::kUsd, "Cost", "Cost of the month's runs"}};
+    Column{"cost_usd", Kind::kUsd, "Cost",
+           "Exact cost of the month's runs and of the adjustments booked in it: as the margin report"}};
 inline constexpr std::array kNearQuota{
     kUserId,
     kEmail,

@@ -26,9 +26,10 @@ WHERE s.status IN ('active', 'trialing', 'past_due')
 GROUP BY s.plan_tier ORDER BY s.plan_tier DESC
 
 -- name: RevenueAndCost
--- By month from $1 to $2: revenue as the margin report has it, and what the month's runs cost. A closed month brought
--- what was reported for it; an open one what its invoices are worth, and what those of closed months have changed by since,
--- if it is the one that reports it. Reads rollups by day: no invoice, no run.
+-- By month from $1 to $2: revenue and cost as the margin report has them. A closed month brought and cost what was
+-- reported for it; an open one brought what its invoices are worth, and what those of closed months have changed by since,
+-- if it is the one that reports it; and it cost its runs and the adjustments booked in it. Reads rollups: no invoice, no
+-- run. Index billing_adjustments_booked.
 WITH worth AS (
     SELECT date_trunc('month', d.day::timestamp)::date AS month, sum(d.revenue_usd) AS usd
     FROM billing_revenue_by_day d GROUP BY 1
@@ -41,18 +42,25 @@ WITH worth AS (
 ), cost AS (
     SELECT date_trunc('month', d.day::timestamp)::date AS month, sum(d.cost_usd) AS usd
     FROM billing_usage_by_day d WHERE d.day >= $1::date GROUP BY 1
+), booked AS (
+    SELECT a.booked_period AS month, sum(a.amount_exact_usd) AS usd
+    FROM billing_adjustments a WHERE a.booked_period >= $1::date GROUP BY 1
 )
 SELECT to_char(m.month, 'YYYY-MM') AS period,
        (CASE WHEN p.closed_at IS NULL THEN coalesce(w.usd, 0) + coalesce(l.usd, 0)
              ELSE coalesce((SELECT sum(c.revenue_usd) FROM billing_closed_revenue_by_month c
                             WHERE c.period_start = m.month), 0) END)::numeric(30, 2)::text AS revenue_usd,
-       coalesce(k.usd, 0)::numeric(30, 2)::text AS cost_usd
+       billing_usage_amount(CASE WHEN p.closed_at IS NULL THEN coalesce(k.usd, 0)
+                                 ELSE coalesce((SELECT sum(c.cost_usd) FROM billing_closed_usage_by_month c
+                                                WHERE c.period_start = m.month), 0) END
+                            + coalesce(b.usd, 0))::text AS cost_usd
 FROM (SELECT g::date AS month
       FROM generate_series($1::date::timestamp, $2::date::timestamp, interval '1 month') g) m
 LEFT JOIN billing_periods p ON p.period_start = m.month
 LEFT JOIN worth w ON w.month = m.month
 LEFT JOIN late l ON l.month = m.month
 LEFT JOIN cost k ON k.month = m.month
+LEFT JOIN booked b ON b.month = m.month
 ORDER BY m.month
 
 -- name: NearQuota

@@ -111,6 +111,11 @@ UsagePage ReadUsage(db::Session& session, const UsageFilter& filter, const PageK
   const auto users = UsersMeant(tx, SearchText::Parse(filter.user));
   const std::string month = filter.period.FirstDay();
   UsagePage out;
+  {
+    const auto state = tx.Exec(sql::kUsageState, db::Params::Of(month));
+    out.closed = state.Only().Bool("closed");
+    out.days_as_known_today = out.closed && !state.Only().Bool("days_kept");
+  }
   out.totals = MakeListing(columns::kUsageTotals, tx.Exec(sql::kUsageTotals, db::Params::Of(month, users)));
   out.models =
       MakeListing(columns::kUsageModels, users ? tx.Exec(sql::kUsageByModelOfUsers, db::Params::Of(month, users))
@@ -132,7 +137,9 @@ UsagePage ReadUsage(db::Session& session, const UsageFilter& filter, const PageK
 
 std::string UsagePage::Json(const billing::Month& period) const {
   JsonObject json;
-  json.Add("period", period.Text()).AddRaw("totals", totals.RowsJson()).AddRaw("models", models.RowsJson());
+  json.Add("period", period.Text()).Add("period_state", closed ? "closed" : "open");
+  json.Add("days_as_known_today", days_as_known_today);
+  json.AddRaw("totals", totals.RowsJson()).AddRaw("models", models.RowsJson());
   json.AddRaw("days", days.RowsJson()).AddRaw("users", users.RowsJson());
   return json.Add("next", users.next).Text();
 }

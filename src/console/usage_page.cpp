@@ -29,6 +29,20 @@ Html Totals(const admin::Listing& totals) {
   return Tag("div", {{"class", "figures"}}, {figures});
 }
 
+// What a closed month's figures are, beside what came later.
+Html ClosedNote(const admin::UsagePage& usage, const billing::Month& month) {
+  if (!usage.closed) return {};
+  return Tag("p", {{"class", "downloads"}},
+             {"Closed: these are the figures that were reported. What came later is among its ",
+              Link("/periods/" + month.Text(), "adjustments"), "."});
+}
+
+Html DaysNote(const admin::UsagePage& usage) {
+  if (!usage.days_as_known_today) return {};
+  return Tag("p", {"The days show the runs as they are known today, with those that came after the month was closed: "
+                   "they may add up to more or less than the month."});
+}
+
 std::string LastDay(const billing::Month& month) {
   return FormatInstant(month.End() - std::chrono::hours(24)).substr(0, 10);
 }
@@ -67,13 +81,14 @@ http::Response UsagePage(const PageCall& call) {
                                     SearchField("user", "User", filter.user.value_or(""), "address or id"),
                                     Choice("model", "Model", filter.model.value_or(""), models, "all models")});
   body += Totals(usage.totals);
+  body += ClosedNote(usage, *month);
   body += Downloads(*month);
   Html grid;
   if (!filter.user) {
-    grid += Card("Cost by day",
-                 ChartOf(ChartKind::kStackedBars, "cost-days", "Cost of runs by day and model in " + month->Text(),
-                         CostByDayTable("cost-days", usage.days, month->FirstDay(), LastDay(*month))),
-                 "wide");
+    Html days = DaysNote(usage);
+    days += ChartOf(ChartKind::kStackedBars, "cost-days", "Cost of runs by day and model in " + month->Text(),
+                    CostByDayTable("cost-days", usage.days, month->FirstDay(), LastDay(*month)));
+    grid += Card("Cost by day", days, "wide");
   }
   grid += Card("By model", Models(call, filter, usage.models), "wide");
   Html users = TableOf(usage.users, {.caption = "Users by cost", .empty = "Nobody has usage in this month."});

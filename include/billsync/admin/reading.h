@@ -57,7 +57,12 @@ struct UsageFilter {
   std::optional<std::string> model{};  // exactly
 };
 struct UsagePage {
+  // Of a closed month what was kept when it was closed: the same as its reports.
   Listing totals, models, days, users;
+  bool closed = false;
+  // The days of a closed month are not kept (it was closed by an earlier release, and runs came later): they show its
+  // runs as they are known today.
+  bool days_as_known_today = false;
   std::string Json(const billing::Month& period) const;
 };
 UsagePage ReadUsage(db::Session& session, const UsageFilter& filter, const PageKey& page);
