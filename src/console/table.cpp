@@ -132,14 +132,41 @@ std::string Grouped(std::string_view number) {
   return out;
 }
 
+std::string RoundedToCents(std::string_view exact) {
+  const bool minus = exact.starts_with('-');
+  const std::string_view size = exact.substr(minus ? 1 : 0);
+  const size_t point = std::min(size.find('.'), size.size());
+  std::string digits(size.substr(0, point));
+  const std::string_view decimals = size.substr(std::min(point + 1, size.size()));
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (digits.empty() || !std::ranges::all_of(digits, is_digit) || !std::ranges::all_of(decimals, is_digit)) {
+    return std::string(exact);
+  }
+  for (size_t i = 0; i < 2; ++i) digits += i < decimals.size() ? decimals[i] : '0';
+  if (decimals.size() > 2 && decimals[2] >= '5') {
+    size_t at = digits.size();
+    while (at > 0 && digits[at - 1] == '9') digits[--at] = '0';
+    if (at > 0) {
+      ++digits[at - 1];
+    } else {
+      digits.insert(0, 1, '1');
+    }
+  }
+  const bool zero = digits.find_first_not_of('0') == std::string::npos;
+  digits.insert(digits.size() - 2, 1, '.');
+  return (minus && !zero ? "-" : "") + digits;
+}
+
 Html Usd(std::string_view exact) {
+  const auto dollars = [](std::string_view amount) {
+    const bool minus = amount.starts_with('-');
+    return (minus ? "−$" : "$") + Grouped(amount.substr(minus ? 1 : 0));
+  };
   const size_t point = exact.find('.');
-  std::string shown(exact.substr(0, point == std::string_view::npos ? exact.size() : point + 3));
-  if (point == std::string_view::npos) shown += ".00";
-  const bool cut = point != std::string_view::npos && exact.find_first_not_of('0', point + 3) != std::string_view::npos;
-  const bool minus = shown.starts_with('-');
-  const std::string text = (minus ? "−$" : "$") + Grouped(minus ? shown.substr(1) : shown);
-  return cut ? Tag("span", {{"title", "$" + std::string(exact)}}, {text}) : Html(text);
+  const bool more =
+      point != std::string_view::npos && exact.find_first_not_of('0', point + 3) != std::string_view::npos;
+  const std::string text = dollars(RoundedToCents(exact));
+  return more ? Tag("span", {{"title", dollars(exact)}}, {text}) : Html(text);
 }
 
 Html Moment(std::string_view iso) {

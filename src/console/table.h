@@ -12,7 +12,10 @@ namespace billsync::console {
 
 // "1234567.5" → "1,234,567.5"; text that is no number stays.
 std::string Grouped(std::string_view number);
-// Dollars with two decimals, cut (never rounded) from an exact amount: "$1,234.56"; more decimals in the title.
+// A decimal rounded to two decimals, half away from zero as NUMERIC's round(): "1.2782" → "1.28", "-0.004" → "0.00";
+// text that is no decimal stays.
+std::string RoundedToCents(std::string_view exact);
+// Dollars, rounded like that: "$1,234.56"; with the exact amount in the title where that has more decimals.
 Html Usd(std::string_view exact);
 // "2026-11-22 13:04", with the exact moment in its title.
 Html Moment(std::string_view iso);
