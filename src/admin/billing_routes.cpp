@@ -12,7 +12,7 @@ const BadQuestion kBadPeriod{"bad_period", "period must be a month such as 2026-
 
 // ?period=: nullopt when absent, a fault when it is no month.
 tl::expected<std::optional<billing::Month>, BadQuestion> ReadPeriod(const http::Request& request) {
-  const auto text = QueryText(request, "period");
+  const auto text = request.FindQuery("period");
   if (!text) return std::nullopt;
   const auto month = billing::Month::Parse(*text);
   if (!month) return tl::unexpected(kBadPeriod);

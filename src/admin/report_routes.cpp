@@ -39,7 +39,7 @@ std::optional<std::string> QueryUuid(const http::Request& request, std::string_v
 }
 
 report::PeriodRange QueryPeriod(const http::Request& request, Instant now) {
-  const auto text = QueryText(request, "period");
+  const auto text = request.FindQuery("period");
   if (!text) return report::PeriodRange::Of(billing::Month::Of(now));
   const auto period = report::PeriodRange::Parse(*text);
   if (!period) Refuse("bad_period", "period must be a month such as 2026-10, or 2026-01..2026-10.");
@@ -85,8 +85,12 @@ int64_t QueryLimit(const http::Request& request) {
 
 http::Response AnswerPage(db::Pool& pool, const ExportRequest& wanted, const http::Request& request) {
   const int64_t limit = QueryLimit(request);
+  const std::string after = QueryText(request, "after").value_or("");
+  if (!after.empty() && !report::IsRowKey(wanted.items.front(), after)) {
+    Refuse("bad_after", "after must be what `next` said on the page before.");
+  }
   auto session = pool.Acquire();
-  const auto page = report::ReadPage(*session, wanted, QueryText(request, "after").value_or(""), limit);
+  const auto page = report::ReadPage(*session, wanted, after, limit);
   JsonArray rows;
   for (const auto& row : page.rows) rows.AddRaw(row);
   const std::string as_of = FormatInstant(page.facts.as_of);

@@ -1,6 +1,10 @@
 #include "billsync/report/request.h"
 
+#include <algorithm>
 #include <array>
+
+#include "billsync/base/instant.h"
+#include "billsync/base/parse.h"
 
 namespace billsync::report {
 namespace {
@@ -14,6 +18,10 @@ std::optional<T> Named(const std::array<T, N>& all, std::string_view name) {
     if (Name(one) == name) return one;
   }
   return std::nullopt;
+}
+
+bool IsDay(std::string_view text) {
+  return text.size() == 10 && ParseInstant(std::string(text) + "T00:00:00Z").has_value();
 }
 
 }  // namespace
@@ -99,6 +107,27 @@ std::optional<std::string> Refusal(const ReportItem& item) {
            std::string(Name(item.report));
   }
   return std::nullopt;
+}
+
+bool IsRowKey(const ReportItem& item, std::string_view text) {
+  const size_t slash = std::min(text.find('/'), text.size());
+  const std::string_view first = text.substr(0, slash), rest = text.substr(std::min(slash + 1, text.size()));
+  switch (item.report) {
+    case Report::kUsage: {
+      if (!IsUuid(first)) return false;
+      const size_t model = rest.find('/');  // of a row a model
+      return IsDay(rest.substr(0, model)) && (item.layout == Layout::kLong) == (model != std::string_view::npos);
+    }
+    case Report::kInvoices:
+      return first.ends_with('Z') && ParseInstant(first) && !rest.empty();
+    case Report::kSubscriptions:
+      return billing::Month::Parse(first) && !rest.empty();
+    case Report::kMargin:
+      return IsUuid(first) && billing::Month::Parse(rest);
+    case Report::kAdjustments:
+      return text.size() == 20 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  }
+  return false;
 }
 
 std::string FileName(const ReportItem& item, const PeriodRange& period) {

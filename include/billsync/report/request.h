@@ -70,6 +70,10 @@ struct ExportRequest {
 // Why there is no such thing, as a sentence; none when there is.
 std::optional<std::string> Refusal(const ReportItem& item);
 
+// Whether a text has the shape of the keys that name this item's rows (row_key in report.sql): what the page before
+// ended with.
+bool IsRowKey(const ReportItem& item, std::string_view text);
+
 // "usage-wide-2026-10.csv", "usage-focus-2026-10.csv", "margin-2026-01_2026-10.xlsx"
 std::string FileName(const ReportItem& item, const PeriodRange& period);
 

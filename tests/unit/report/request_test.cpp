@@ -27,6 +27,29 @@ TEST(ReportItem, RefusesWhatDoesNotExistAndSaysWhy) {
   EXPECT_NE(Refusal({Report::kMargin, Layout::kBreakdown, Format::kFocus})->find("no margin"), std::string::npos);
 }
 
+TEST(RowKey, HasTheShapeOfItsReport) {
+  const std::string user = "00000000-0000-4000-8000-000000000001";
+  const ReportItem usage{Report::kUsage}, lines{Report::kUsage, Layout::kLong}, wide{Report::kUsage, Layout::kWide};
+  EXPECT_TRUE(IsRowKey(usage, user + "/2026-10-01"));
+  EXPECT_TRUE(IsRowKey(wide, user + "/2026-10-01"));
+  EXPECT_TRUE(IsRowKey(lines, user + "/2026-10-01/any/model at all"));
+  EXPECT_TRUE(IsRowKey({Report::kInvoices}, "2026-10-05T12:00:00Z/in_1"));
+  EXPECT_TRUE(IsRowKey({Report::kSubscriptions}, "2026-10/sub_1"));
+  EXPECT_TRUE(IsRowKey({Report::kMargin}, user + "/2026-10"));
+  EXPECT_TRUE(IsRowKey({Report::kAdjustments}, "00000000000000000012"));
+  for (const std::string& text :
+       {std::string("x"), std::string(""), user, user + "/", user + "/2026-13-01", user + "/2026-10-0x",
+        std::string("ada/2026-10-01"), std::string("in_1"), std::string("yesterday/in_1"),
+        std::string("2026-10-05/in_1"), std::string("2026-10-05T12:00:00Z"), std::string("2026-10-05T12:00:00Z/"),
+        std::string("2026-13/sub_1"), std::string("2026-10/"), std::string("12"),
+        std::string("0000000000000000001x")}) {
+    for (const Report report : kAllReports) EXPECT_FALSE(IsRowKey({report}, text)) << Name(report) << " " << text;
+    EXPECT_FALSE(IsRowKey(lines, text)) << text;
+  }
+  EXPECT_FALSE(IsRowKey(usage, user + "/2026-10-01/model"));
+  EXPECT_FALSE(IsRowKey(lines, user + "/2026-10-01"));
+}
+
 TEST(FileName, TellsReportLayoutPeriodAndFormat) {
   const auto year = PeriodRange::Parse("2026-01..2026-10").value();
   EXPECT_EQ(FileName({Report::kUsage}, PeriodRange::Of(year.last)), "usage-2026-10.csv");
