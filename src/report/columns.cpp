@@ -112,7 +112,7 @@ ReportShape SubscriptionShape() {
                       Time("current_period_start"),
                       Time("current_period_end"),
                       Time("trial_end"),
-                      Text("cancel_at_period_end"),
+                      Column{.name = "cancel_at_period_end", .cell = Cell::kFlag},
                       Time("cancel_at"),
                       Time("canceled_at"),
                       Time("ended_at"),

@@ -11,8 +11,9 @@
 namespace billsync::report {
 
 // What a cell holds. The query renders each as text: dates as YYYY-MM-DD, timestamps as YYYY-MM-DDThh:mm:ssZ, numbers
-// as PostgreSQL prints them (a minus is not a formula), texts as they are (each writer guards them).
-enum class Cell { kText, kJson, kDate, kTimestamp, kInteger, kDecimal, kShare };
+// as PostgreSQL prints them (a minus is not a formula), flags as true or false, texts as they are (each writer guards
+// them).
+enum class Cell { kText, kFlag, kJson, kDate, kTimestamp, kInteger, kDecimal, kShare };
 
 struct Column {
   std::string name;  // in the file

@@ -32,6 +32,7 @@ void CsvWriter::Row(const Cells& cells) {
       case Cell::kJson:
         AppendCsvCell(*cells[i], lines_);
         break;
+      case Cell::kFlag:
       case Cell::kDate:
       case Cell::kTimestamp:
       case Cell::kInteger:
@@ -61,6 +62,7 @@ void AppendJsonRow(const ReportShape& shape, const Cells& cells, std::string& ou
       continue;
     }
     switch (shape.columns[i].cell) {
+      case Cell::kFlag:
       case Cell::kJson:
       case Cell::kInteger:
         out += *cells[i];

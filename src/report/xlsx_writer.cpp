@@ -58,6 +58,7 @@ lxw_datetime DateTime(std::string_view text) {
 std::string NumberFormat(const Column& column) {
   switch (column.cell) {
     case Cell::kText:
+    case Cell::kFlag:
     case Cell::kJson:
       return "";
     case Cell::kDate:
@@ -82,6 +83,8 @@ double Width(const Column& column) {
   switch (column.cell) {
     case Cell::kText:
       return wide(column.name.ends_with("user_id") || column.name == "email" ? 36 : 16);
+    case Cell::kFlag:
+      return wide(16);
     case Cell::kJson:
       return wide(48);
     case Cell::kDate:
@@ -156,6 +159,7 @@ struct XlsxWriter::Book {
     const auto column = static_cast<lxw_col_t>(index);
     switch (shape.columns[index].cell) {
       case Cell::kText:
+      case Cell::kFlag:
       case Cell::kJson:
         return WriteText(column, text, format);
       case Cell::kDate:

@@ -247,6 +247,8 @@ TEST_F(ExportReportsTest, SubscriptionsAreThoseThatLivedInTheMonth) {
   EXPECT_EQ(Columns(Export({Report::kSubscriptions}), {"subscription", "amount_usd", "monthly_usd"}),
             "sub_a 120.00 10.00\n");
   EXPECT_EQ(Total("monthly_usd"), "10.00");
+  const std::string json = Export({Report::kSubscriptions, Layout::kBreakdown, Format::kJsonLines});
+  EXPECT_NE(json.find("\"cancel_at_period_end\":false,"), std::string::npos) << json;
   EXPECT_EQ(Columns(Export({Report::kSubscriptions}, "2026-09"), {"subscription", "monthly_usd"}),
             "sub_a 10.00\nsub_gone 0.00\n");
 }
@@ -321,6 +323,7 @@ TEST_F(ExportReportsTest, PagesByKeyShowEveryRowOnceInTheFilesOrder) {
       const auto page = report::ReadPage(*session, Request(item, "2026-10"), after, 2);
       for (const auto& row : page.rows) paged += row + "\n";
       after = page.next;
+      EXPECT_TRUE(after.empty() || report::IsRowKey(item, after)) << after;
       ++pages;
     } while (!after.empty() && pages < 20);
     EXPECT_EQ(paged, Export(lines)) << report::Name(item.report);
