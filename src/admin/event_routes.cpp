@@ -42,7 +42,9 @@ http::Response ShowEvent(const ApiCall& call) {
   auto session = call.parts.pool->Acquire();
   const auto event = apply::FindEvent(*session, call.request.GetPathParam("id"));
   if (!event) return http::Problem(404, "event_not_found", "No event with this id is stored.");
-  return JsonAnswer(JsonObject().AddRaw("event", event->summary.Json()).Add("payload", event->payload).Text());
+  // A payload holds addresses and more.
+  const auto payload = call.identity.role >= Role::kOps ? std::optional(event->payload) : std::nullopt;
+  return JsonAnswer(JsonObject().AddRaw("event", event->summary.Json()).Add("payload", payload).Text());
 }
 
 http::Response ExplainObject(const ApiCall& call) {
@@ -141,10 +143,9 @@ std::vector<ApiRoute> EventRoutes() {
                     .answer_schema = ObjectSchema({{"events", ArrayOf(EventSchema())}, {"next", kText}}),
                     .problems = {400},
                     .handler = ListEvents});
-  routes.push_back({.method = "GET",  // a payload holds addresses and more
+  routes.push_back({.method = "GET",
                     .path = "/api/v1/events/{id}",
-                    .role = Role::kOps,
-                    .summary = "One event with its payload, byte for byte",
+                    .summary = "One event; with its payload, byte for byte, for the role ops, else null",
                     .params = {id},
                     .answer_schema = ObjectSchema({{"event", EventSchema()}, {"payload", kText}}),
                     .problems = {404},
@@ -156,7 +157,7 @@ std::vector<ApiRoute> EventRoutes() {
                     .params = {id},
                     .status = 202,
                     .answer_schema = DoneSchema(),
-                    .problems = {409},
+                    .problems = {404, 409},
                     .handler = RetryEvent});
   routes.push_back({.method = "POST",
                     .path = "/api/v1/events/retry",
