@@ -95,7 +95,7 @@ std::string OperationJson(const ApiRoute& route) {
       JsonObject().AddRaw(route.content, JsonObject().AddRaw("schema", route.answer_schema).Text()).Text();
   std::map<int, std::string> answers = {
       {route.status, JsonObject().Add("description", route.summary).AddRaw("content", content).Text()}};
-  for (const int status : {401, 403, 500, 503}) answers[status] = ProblemAnswer(http::ReasonPhrase(status));
+  for (const int status : {401, 403, 429, 500, 503}) answers[status] = ProblemAnswer(http::ReasonPhrase(status));
   for (const int status : route.problems) answers[status] = ProblemAnswer(http::ReasonPhrase(status));
   JsonObject responses;
   for (const auto& [status, answer] : answers) responses.AddRaw(std::to_string(status), answer);

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 
 #include "billsync/base/log.h"
@@ -26,19 +27,16 @@ bool EqualInConstantTime(std::string_view a, std::string_view b) {
 }
 
 std::optional<std::string_view> BearerOf(std::optional<std::string_view> authorization) {
-  constexpr std::string_view kScheme = "Bearer ";
-  if (!authorization || !authorization->starts_with(kScheme)) return std::nullopt;
+  constexpr std::string_view kScheme = "bearer ";
+  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
+  if (!authorization || !std::ranges::equal(authorization->substr(0, kScheme.size()), kScheme, same)) {
+    return std::nullopt;
+  }
   return authorization->substr(kScheme.size());
 }
 
 bool ChangesNothing(const http::Request& request) {
   return request.method == "GET" || request.method == "HEAD";
-}
-
-http::Response Unknown() {
-  auto response = http::Problem(401, "token_required", "Send Authorization: Bearer TOKEN with a configured token.");
-  response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  return response;
 }
 
 }  // namespace
@@ -100,6 +98,22 @@ std::optional<std::string> TokenGuard::OpenSession(std::string_view token) const
   return key == nullptr ? std::nullopt : std::optional(key->Sign(clock_() + kSessionLife));
 }
 
+http::Response TokenGuard::RefuseUnknown(const http::Request& request) const {
+  if (BearerOf(request.FindHeader("Authorization"))) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!wrong_tokens_.MayTry(request.remote_addr, now)) {
+      auto response = http::Problem(429, "too_many_attempts", "Too many wrong tokens. Wait a minute, then try again.");
+      response.headers.emplace_back("Retry-After", std::to_string(LoginLimit::kWindow.count()));
+      return response;
+    }
+    wrong_tokens_.NoteFailure(request.remote_addr, now);
+    Log(LogLevel::kWarning, "a bearer token is not known", {{"from", request.remote_addr}});
+  }
+  auto response = http::Problem(401, "token_required", "Send Authorization: Bearer TOKEN with a configured token.");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
 http::Handler TokenGuard::Require(Role role, http::Handler handler) const {
   return RequireIdentity(
       role, [handler = std::move(handler)](const Identity&, http::Request&& request, http::Responder responder) {
@@ -116,7 +130,7 @@ http::Handler TokenGuard::RequireIdentity(Role role, IdentifiedHandler handler) 
       Log(LogLevel::kWarning, "a session could not be checked", {{"error", e.what()}});
       return responder.Send(DatabaseAway());
     }
-    if (!identity) return responder.Send(Unknown());
+    if (!identity) return responder.Send(RefuseUnknown(request));
     if (identity->role < role) {
       return responder.Send(http::Problem(403, "role_insufficient", "This needs a token of the role ops."));
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -51,8 +52,8 @@ void ReadAdminTokens(ConfigReader& reader, const std::string& key, const std::st
     const auto [role, token] = SplitNamed(piece, "");
     if (role != "finance" && role != "ops") {
       reader.Fault(key, "must hold finance=TOKEN or ops=TOKEN, separated by commas");
-    } else if (token.size() < 16) {
-      reader.Fault(key, "has a token of fewer than 16 characters for role " + role);
+    } else if (token.empty()) {
+      reader.Fault(key, "has an empty token for role " + role);
     } else {
       config.admin_tokens.push_back({role == "ops" ? admin::Role::kOps : admin::Role::kFinance, Secret(token)});
     }
@@ -185,6 +186,15 @@ bool IsAddress(const std::string& text) {
   return colon != std::string::npos && colon > 0 && ParseInt<uint16_t>(std::string_view(text).substr(colon + 1));
 }
 
+// "https://host…" or, for a stand-in, "http://host…".
+bool IsHttpAddress(std::string_view text) {
+  const size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view name = text.substr(0, scheme), rest = text.substr(scheme + 3);
+  const bool blank = rest.find_first_of(" \t\r\n") != std::string_view::npos;
+  return (name == "https" || name == "http") && !rest.empty() && rest.front() != '/' && rest.front() != ':' && !blank;
+}
+
 void CheckWhole(ConfigReader& reader, const Config& config) {
   if (!IsAddress(config.listen)) reader.Fault("BILLSYNC_LISTEN", "must be HOST:PORT, such as 127.0.0.1:8080");
   if (!IsAddress(config.admin_listen)) {
@@ -192,6 +202,9 @@ void CheckWhole(ConfigReader& reader, const Config& config) {
   }
   if (config.tls_certificate_file.empty() != config.tls_key_file.empty()) {
     reader.Fault("listen.tls_certificate_file", "needs listen.tls_key_file beside it, and the reverse");
+  }
+  if (!IsHttpAddress(config.stripe_api_base)) {
+    reader.Fault("STRIPE_API_BASE", "must be an address such as https://api.stripe.com");
   }
 }
 
@@ -238,6 +251,20 @@ std::vector<ConfigFault> MissingForServe(const Config& config) {
   if (config.webhook_secrets.empty()) {
     faults.push_back({"STRIPE_WEBHOOK_SECRET",
                       "is not set; copy the signing secret (whsec_…) of the webhook endpoint from Stripe's dashboard"});
+  }
+  for (auto& fault : UnreadableFiles(config)) faults.push_back(std::move(fault));
+  return faults;
+}
+
+std::vector<ConfigFault> UnreadableFiles(const Config& config) {
+  std::vector<ConfigFault> faults;
+  for (const auto& [key, path] : {std::pair{"listen.tls_certificate_file", config.tls_certificate_file},
+                                  {"listen.tls_key_file", config.tls_key_file}}) {
+    if (path.empty()) continue;
+    std::ifstream in(path, std::ios::binary);
+    if (in.peek() == std::ifstream::traits_type::eof()) {
+      faults.push_back({key, "names " + path + ", which cannot be read or is empty"});
+    }
   }
   return faults;
 }

@@ -113,6 +113,12 @@ void Service::Start() {
   if (p.config.admin_tokens.empty()) {
     Log(LogLevel::kWarning, "no admin listener: set BILLSYNC_ADMIN_TOKEN to get /metrics and the API");
   } else {
+    for (const admin::Token& token : p.config.admin_tokens) {
+      if (token.IsShort()) {
+        Log(LogLevel::kWarning, "an admin token of fewer than 16 characters may be guessed: replace it",
+            {{"role", admin::Name(token.role)}});
+      }
+    }
     http::Router admin_router;
     admin::AddRoutes(admin_router, {.guard = &p.guard,
                                     .metrics = {p.public_server.get(), &p.endpoint, &p.inbox, &p.applier, &p.scheduler,

@@ -28,17 +28,25 @@ class Doctor {
   std::vector<Finding> Examine() {
     auto config = app::LoadConfig(context_.config_file, app::ProcessEnvironment);
     if (!config) {
+      usable_ = false;
       for (const auto& fault : config.error())
         findings_.Fault("configuration", fault.key + " " + fault.reason, "mend this key");
       return findings_.list();
     }
     findings_.Ok("configuration", context_.config_file.value_or("built-in defaults and environment"));
+    for (const auto& fault : app::UnreadableFiles(*config)) {
+      findings_.Fault("configuration", fault.key + " " + fault.reason,
+                      "name a PEM file that the user of serve can read");
+    }
     CheckSecrets(*config);
     CheckPlans(*config);
     ExamineDatabase(*config);
     ExamineRunningServe(*config, findings_);
     return findings_.list();
   }
+
+  // Whether there was a configuration to examine with.
+  bool usable() const { return usable_; }
 
  private:
   void CheckSecrets(const app::Config& config) {
@@ -57,6 +65,13 @@ class Doctor {
     if (config.admin_tokens.empty()) {
       findings_.Warning("secrets", "no admin token: serve runs without /metrics and the API",
                         "set BILLSYNC_ADMIN_TOKEN to ops=TOKEN (try: openssl rand -hex 24)");
+    }
+    for (const auto& token : config.admin_tokens) {
+      if (!token.IsShort()) continue;
+      findings_.Warning("secrets",
+                        "the admin token of role " + std::string(admin::Name(token.role)) +
+                            " has fewer than 16 characters and may be guessed",
+                        "replace it in BILLSYNC_ADMIN_TOKEN (try: openssl rand -hex 24) and restart serve");
     }
   }
 
@@ -105,10 +120,12 @@ class Doctor {
 
   const Context& context_;
   Findings findings_;
+  bool usable_ = true;
 };
 
 int Examine(const Context& context) {
-  const auto findings = Doctor(context).Examine();
+  Doctor doctor(context);
+  const auto findings = doctor.Examine();
   bool attention = false;
   for (const auto& finding : findings) {
     attention |= finding.severity != Severity::kOk;
@@ -130,15 +147,17 @@ int Examine(const Context& context) {
     std::cout << word << finding.check << ": " << finding.what << "\n";
     if (!finding.mend.empty()) std::cout << "        → " << finding.mend << "\n";
   }
+  if (!doctor.usable()) return kUsage;
   return attention ? kNeedsAttention : kDone;
 }
 
 }  // namespace
 
 void AddDoctor(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("doctor",
-                                     "check configuration, secrets, plan map, database, roles, schema, Stripe's "
-                                     "endpoint and jobs (exit 3 if anything is found)");
+  auto* command =
+      app.add_subcommand("doctor",
+                         "check configuration, secrets, plan map, database, roles, schema, Stripe's "
+                         "endpoint and jobs (exit 3 if anything is found, 2 if the configuration cannot be used)");
   AddJsonFlag(*command, context);
   command->callback([&context] { context.run = [&context] { return Examine(context); }; });
 }

@@ -17,14 +17,12 @@ bool WantsHtml(const http::Request& request) {
   return false;
 }
 
-http::Response Unknown(const http::Request& request) {
-  if (WantsHtml(request)) {
+http::Response Unknown(const ConsoleParts& parts, const http::Request& request) {
+  if (WantsHtml(request) && !request.FindHeader("Authorization")) {
     const bool reads = request.method == "GET" || request.method == "HEAD";
     return RedirectTo(Url("/login", {{"next", reads && request.path != "/" ? Url(request.path, request.query) : ""}}));
   }
-  auto response = http::Problem(401, "token_required", "Send Authorization: Bearer TOKEN with a configured token.");
-  response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  return response;
+  return parts.guard->RefuseUnknown(request);
 }
 
 http::Response Refused(const PageCall& call, std::string_view code, std::string_view detail) {
@@ -63,7 +61,7 @@ http::Response Guarded(const ConsoleParts& parts, admin::Role role, PageFunction
     Log(LogLevel::kWarning, "a session could not be checked", {{"error", e.what()}});
     return WantsHtml(request) ? AwayPage(request) : admin::DatabaseAway();
   }
-  if (!identity) return Unknown(request);
+  if (!identity) return Unknown(parts, request);
   const PageCall call{parts, *identity, request};
   if (identity->role < role) return Refused(call, "role_insufficient", "This needs a token of the role ops.");
   if (const auto forged = admin::ForgedBecause(*identity, request); !forged.empty()) {

@@ -41,9 +41,12 @@ TEST(Doctor, NamesEveryFaultOfAnInstallationAndWhatMendsIt) {
   EXPECT_TRUE(Findings(unmigrated.out).contains("fault schema")) << unmigrated.out;
   EXPECT_NE(unmigrated.out.find("run: billsync migrate"), std::string::npos);
   const auto broken = RunProgram({"doctor", "--json"}, {{"BILLSYNC_LIVEMODE", "maybe"}, {"BILLSYNC_LISTEN", "x"}});
-  EXPECT_EQ(broken.status, 3);
+  EXPECT_EQ(broken.status, 2) << "wrong configuration";
   EXPECT_EQ(ParsedLines(broken.out).size(), 2U) << broken.out;
   EXPECT_EQ(Findings(broken.out), std::set<std::string>{"fault configuration"});
+  const auto weak = RunProgram({"doctor", "--json"}, {{"BILLSYNC_ADMIN_TOKEN", "ops=short"}});
+  EXPECT_EQ(weak.status, 3);
+  EXPECT_NE(weak.out.find("the admin token of role ops has fewer than 16 characters"), std::string::npos) << weak.out;
 }
 
 // This cluster does not flush to disk, which is what doctor has to say of it and all; on one that does it says nothing,

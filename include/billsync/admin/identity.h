@@ -19,6 +19,8 @@ std::string_view Name(Role role);
 struct Token {
   Role role = Role::kFinance;
   Secret secret;
+  // So short that it may be guessed: fewer than 16 characters. Told of, not refused.
+  bool IsShort() const { return secret.Reveal().size() < 16; }
 };
 
 // Who an authenticated request comes from.

@@ -1,4 +1,4 @@
-// Failed logins are limited, so that a token cannot be guessed.
+// Failed logins and wrong bearer tokens are limited, so that a token cannot be guessed.
 #pragma once
 
 #include <chrono>

@@ -9,6 +9,7 @@
 
 #include "billsync/admin/ended_sessions.h"
 #include "billsync/admin/identity.h"
+#include "billsync/admin/login_limit.h"
 #include "billsync/http/router.h"
 
 namespace billsync::admin {
@@ -22,7 +23,8 @@ class TokenGuard {
   // `ended` tells which sessions were logged out and must outlive the guard; without it no session is ended early.
   explicit TokenGuard(std::vector<Token> tokens, Clock clock = SystemNow, const EndedSessions* ended = nullptr);
 
-  // The role of an "Authorization: Bearer …" value; every token is compared, in constant time.
+  // The role of an "Authorization: Bearer …" value, whose scheme may be in any case (RFC 9110, 11.1); every token is
+  // compared, in constant time.
   std::optional<Role> RoleOf(std::optional<std::string_view> authorization) const;
 
   // Who a token belongs to, compared in the same way; none for an unknown one.
@@ -37,9 +39,14 @@ class TokenGuard {
   // came with; one without a session is nothing to end.
   void EndSession(const Identity& identity) const;
 
-  // 503 for a session when the database is away, 401 without a known token or session, 403 when its role is not enough,
-  // or when a browser's request that changes something comes from another site or without its session's form token. The
-  // guard must outlive the router.
+  // What somebody is told whom Identify does not know: 401; 429 with Retry-After after ten wrong bearer tokens of a
+  // peer in a minute. A right token is let in all the same: behind a proxy or in a shared network a peer is many.
+  // Counts.
+  http::Response RefuseUnknown(const http::Request& request) const;
+
+  // 503 for a session when the database is away, 401 or 429 without a known token or session, 403 when its role is not
+  // enough, or when a browser's request that changes something comes from another site or without its session's form
+  // token. The guard must outlive the router.
   http::Handler Require(Role role, http::Handler handler) const;
   http::Handler RequireIdentity(Role role, IdentifiedHandler handler) const;
 
@@ -50,6 +57,7 @@ class TokenGuard {
   const Clock clock_;
   std::vector<SessionKey> keys_;  // one a token, in the same order
   const EndedSessions* const ended_;
+  mutable LoginLimit wrong_tokens_;  // apart from that of logins: a program must not lock people out
 };
 
 // 503 problem+json with Retry-After: what cannot be answered without the database.

@@ -74,5 +74,7 @@ tl::expected<Config, std::vector<ConfigFault>> LoadConfig(const std::optional<st
 // What a command cannot do without, as faults naming the variable to set.
 std::vector<ConfigFault> MissingForDatabase(const Config& config);
 std::vector<ConfigFault> MissingForServe(const Config& config);
+// Files that serve is to read, and this user cannot or that are empty: TLS certificate and key. In MissingForServe too.
+std::vector<ConfigFault> UnreadableFiles(const Config& config);
 
 }  // namespace billsync::app

@@ -10,7 +10,8 @@ TEST(ConfigEnvironment, WinsOverTheFile) {
   const TextFile secret("whsec_of_the_file"), token("finance=token-of-the-file"), key("sk_of_the_file");
   const std::string toml = "[database]\nurl = 'file'\n[webhook]\nlivemode = 'true'\nsecrets_file = '" + secret.path() +
                            "'\n[listen]\npublic = '127.0.0.1:1'\nadmin = '127.0.0.1:2'\n[admin]\ntokens_file = '" +
-                           token.path() + "'\n[stripe]\napi_key_file = '" + key.path() + "'\napi_base = 'file'\n";
+                           token.path() + "'\n[stripe]\napi_key_file = '" + key.path() +
+                           "'\napi_base = 'https://file'\n";
   const Config file = Loaded(toml);
   EXPECT_EQ(file.database_url, "file");
   ASSERT_EQ(file.webhook_secrets.size(), 1U);
@@ -92,19 +93,34 @@ TEST(ConfigEnvironment, FaultsSecretsThatAreEmptyOrNamedTwice) {
   }
 }
 
-TEST(ConfigEnvironment, FaultsTokensWithoutARoleOrTooShort) {
-  for (const char* text : {"0123456789abcdef", "admin=0123456789abcdef", "ops=0123456789abcde",
-                           "ops=", "ops=0123456789abcdef,", "OPS=0123456789abcdef"}) {
+TEST(ConfigEnvironment, FaultsTokensWithoutARoleOrEmptyAndTakesShortOnes) {
+  for (const char* text : {"0123456789abcdef", "admin=0123456789abcdef", "ops=", "ops= ", "finance=,ops=x",
+                           "ops=0123456789abcdef,", "OPS=0123456789abcdef"}) {
     EXPECT_EQ(FaultKeys("", {{"BILLSYNC_ADMIN_TOKEN", text}}), Keys{"BILLSYNC_ADMIN_TOKEN"}) << text;
   }
   EXPECT_EQ(Loaded("", {{"BILLSYNC_ADMIN_TOKEN", "ops=with=equals=signs1"}}).admin_tokens[0].secret.Reveal(),
             "with=equals=signs1");
+  const auto tokens =
+      Loaded("", {{"BILLSYNC_ADMIN_TOKEN", "ops=0123456789abcde,finance=0123456789abcdef"}}).admin_tokens;
+  ASSERT_EQ(tokens.size(), 2U);
+  EXPECT_TRUE(tokens[0].IsShort());
+  EXPECT_FALSE(tokens[1].IsShort());
+}
+
+TEST(ConfigEnvironment, FaultsAnAddressOfStripeThatIsNotHttp) {
+  for (const char* text : {"api.stripe.com", "ftp://api.stripe.com", "https://", "https:///v1", "https://:443", "HTTPS",
+                           "https://a b", "://x"}) {
+    EXPECT_EQ(FaultKeys("", {{"STRIPE_API_BASE", text}}), Keys{"STRIPE_API_BASE"}) << text;
+  }
+  for (const char* text : {"https://api.stripe.com", "http://127.0.0.1:12111/v1"}) {
+    EXPECT_EQ(Loaded("", {{"STRIPE_API_BASE", text}}).stripe_api_base, text);
+  }
 }
 
 // A fault is printed: it must never hold what it complains about.
 TEST(ConfigEnvironment, NeverPrintsASecretInAFault) {
   const auto config = LoadText("", {{"STRIPE_WEBHOOK_SECRET", "a=whsec_hidden,a=whsec_hidden"},
-                                    {"BILLSYNC_ADMIN_TOKEN", "boss=hidden-token-hidden,ops=hidden"}});
+                                    {"BILLSYNC_ADMIN_TOKEN", "boss=hidden-token-hidden,hidden"}});
   ASSERT_FALSE(config);
   EXPECT_EQ(config.error().size(), 3U);
   for (const auto& fault : config.error()) {
@@ -123,6 +139,19 @@ TEST(ConfigEnvironment, SaysWhatACommandCannotDoWithout) {
   EXPECT_EQ(keys(MissingForServe(nothing)), (Keys{"DATABASE_URL", "STRIPE_WEBHOOK_SECRET"}));
   const Config enough = Loaded("", {{"DATABASE_URL", "x"}, {"STRIPE_WEBHOOK_SECRET", "whsec_1"}});
   EXPECT_EQ(keys(MissingForServe(enough)), Keys{});
+
+  const TextFile there("PEM"), empty("");
+  Config tls = enough;
+  tls.tls_certificate_file = there.path();
+  tls.tls_key_file = there.path();
+  EXPECT_EQ(keys(MissingForServe(tls)), Keys{});
+  tls.tls_key_file = empty.path();
+  EXPECT_EQ(keys(MissingForServe(tls)), Keys{"listen.tls_key_file"});
+  tls.tls_certificate_file = "/";
+  tls.webhook_secrets.clear();
+  EXPECT_EQ(keys(MissingForServe(tls)),
+            (Keys{"STRIPE_WEBHOOK_SECRET", "listen.tls_certificate_file", "listen.tls_key_file"}));
+  EXPECT_EQ(keys(MissingForDatabase(tls)), Keys{}) << "other commands need no certificate";
 }
 
 }  // namespace
