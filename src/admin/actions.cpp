@@ -19,17 +19,6 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// Dollars and whole cents, "-12.50": what the table takes without rounding.
-bool IsAmount(std::string_view text) {
-  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
-  const size_t point = std::min(text.find('.'), text.size());
-  const auto digits = [](std::string_view part) {
-    return !part.empty() && std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
-  };
-  return point <= 12 && digits(text.substr(0, point)) &&
-         (point == text.size() || (text.size() - point == 3 && digits(text.substr(point + 1))));
-}
-
 ActionResult Retried(int64_t count) {
   if (count == 0) return {409, "event_not_parked", "No parked or dead event is meant."};
   return {202, "done", count == 1 ? "One event is tried again." : std::to_string(count) + " events are tried again.",
@@ -123,7 +112,12 @@ void Actions::End(int64_t begun, AuditOutcome outcome, const std::string& detail
 ActionResult Actions::Retry(const Asker& asker, const std::vector<std::string>& event_ids) {
   const auto result = Recorded(asker, "retry", Joined(event_ids), [&](db::Transaction& tx) {
     // An empty list would mean every event there is.
-    return Retried(event_ids.empty() ? 0 : apply::RetryEvents(tx, event_ids));
+    const int64_t count = event_ids.empty() ? 0 : apply::RetryEvents(tx, event_ids);
+    if (count == 0 && event_ids.size() == 1 &&
+        !tx.Exec(sql::kEventIsStored, db::Params::Of(event_ids.front())).Only().Bool("stored")) {
+      return ActionResult{404, "event_not_found", "No event with this id is stored."};
+    }
+    return Retried(count);
   });
   if (result.Done()) wake_applier_();
   return result;
@@ -171,14 +165,24 @@ ActionResult Actions::Adjust(const Asker& asker, const AdjustmentWish& wish) {
   return Recorded(asker, "adjust", wish.origin + " " + wish.user_id, [&](db::Transaction& tx) -> ActionResult {
     const auto origin = billing::Month::Parse(wish.origin);
     const bool told = !Trim(wish.reason).empty() && wish.reason.size() <= 1000;
-    if (!origin || !IsUuid(wish.user_id) || !IsAmount(wish.amount_usd) || !told) {
-      return {400, "bad_adjustment",
-              "An adjustment names a user by id, a month such as 2026-10, dollars and cents such as -12.50, and why."};
+    if (!origin || !IsUuid(wish.user_id) || !usage::IsAdjustmentAmount(wish.amount_usd) || !told) {
+      return {
+          400, "bad_adjustment",
+          "An adjustment names a user_id, an origin such as 2026-10, an amount_usd in dollars and cents such as -12.50 "
+          "that is not zero, and a reason; in the query string, or in a JSON body."};
     }
-    const auto id =
+    const auto booked =
         usage::BookAdjustment(tx, wish.user_id, *origin, wish.amount_usd, wish.reason, asker.identity.actor, clock_());
-    if (!id) return {409, "nothing_booked", "The month is not closed, or there is no such user."};
-    return {201, "done", "Adjustment " + std::to_string(*id) + " of " + wish.amount_usd + " USD is booked.", *id};
+    if (!booked) {
+      switch (booked.error()) {
+        case usage::NotBooked::kNotClosed:
+          return {409, "nothing_booked", "The month is not closed: an open one is corrected by its runs."};
+        case usage::NotBooked::kNoSuchUser:
+          return {409, "nothing_booked", "No user has this id."};
+      }
+    }
+    return {201, "done", "Adjustment " + std::to_string(*booked) + " of " + wish.amount_usd + " USD is booked.",
+            *booked};
   });
 }
 

@@ -1,6 +1,9 @@
+#include <algorithm>
+
 #include "api_route.h"
 #include "billsync/admin/reading.h"
 #include "billsync/base/json_writer.h"
+#include "billsync/stripe/json.h"
 #include "columns.h"
 #include "job_json.h"
 
@@ -33,10 +36,37 @@ http::Response ClosePeriod(const ApiCall& call) {
   return response;
 }
 
+// The wish in a body of {"user_id","origin","amount_usd","reason"}, all texts: a number would have been a double. None
+// for anything else.
+std::optional<AdjustmentWish> ReadWish(std::string_view body) {
+  const auto document = stripe::JsonDocument::Parse(body);
+  if (!document || !document->Root().IsObject()) return std::nullopt;
+  AdjustmentWish wish;
+  for (const auto& [name, value] : document->Root().Members()) {
+    std::string* const place = name == "user_id"      ? &wish.user_id
+                               : name == "origin"     ? &wish.origin
+                               : name == "amount_usd" ? &wish.amount_usd
+                               : name == "reason"     ? &wish.reason
+                                                      : nullptr;
+    if (place == nullptr || !value.Text()) return std::nullopt;
+    *place = *value.Text();
+  }
+  return wish;
+}
+
 http::Response BookAdjustment(const ApiCall& call) {
   const auto text = [&](const char* name) { return QueryText(call.request, name).value_or(""); };
-  return AnswerOf(
-      call.parts.actions->Adjust(AskerOf(call), {text("user_id"), text("origin"), text("amount_usd"), text("reason")}));
+  AdjustmentWish wish{text("user_id"), text("origin"), text("amount_usd"), text("reason")};
+  const bool json = call.request.FindHeader("Content-Type").value_or("").starts_with("application/json");
+  if (json && !call.request.body.empty()) {
+    auto told = ReadWish(call.request.body);
+    if (!told) {
+      return http::Problem(400, "bad_adjustment",
+                           "The body must be a JSON object of texts: user_id, origin, amount_usd and reason.");
+    }
+    wish = std::move(*told);
+  }
+  return AnswerOf(call.parts.actions->Adjust(AskerOf(call), wish));
 }
 
 http::Response ListAllJobs(const ApiCall& call) {
@@ -54,8 +84,14 @@ http::Response RunJob(const ApiCall& call) {
 http::Response ListRunsOfJob(const ApiCall& call) {
   const auto page = PageKey::Read(call.request, KeyShape::kTimeNumber);
   if (!page) return Refusal(page.error());
+  const std::string& name = call.request.GetPathParam("name");
   auto session = call.parts.pool->Acquire();
-  return JsonAnswer(ListJobRuns(*session, call.request.GetPathParam("name"), *page).Json("runs"));
+  const auto runs = ListJobRuns(*session, name, *page);
+  const auto jobs = jobs::ListJobs(*session);
+  if (runs.rows.empty() && std::ranges::find(jobs, name, &jobs::JobState::job) == jobs.end()) {
+    return http::Problem(404, "job_not_found", "No job has this name.");
+  }
+  return JsonAnswer(runs.Json("runs"));
 }
 
 http::Response ListAllAudit(const ApiCall& call) {
@@ -166,14 +202,14 @@ std::vector<ApiRoute> OperationRoutes() {
           "Have the job close verify and close a month for good; see close_request of the period for what comes of it",
           {period}, 202, DoneSchema(), {400, 409}, ClosePeriod),
       Act("/api/v1/adjustments", "Book a signed amount for a user's closed month, in the present month",
-          {{"user_id", "users.id"},
+          {{"user_id", "users.id; these four may also be a JSON object of texts in the body"},
            {"origin", "The closed month, YYYY-MM"},
            {"amount_usd", "Dollars and cents, such as -12.50"},
            {"reason", "Why, for finance"}},
           201, DoneSchema(), {400, 409}, BookAdjustment),
       Read("/api/v1/jobs", "Scheduled jobs", {}, JobsSchema(), {}, ListAllJobs),
       Read("/api/v1/jobs/{name}/runs", "Runs of a job, newest first", PagingParams({job}),
-           PageSchema("runs", columns::kJobRuns), {400}, ListRunsOfJob),
+           PageSchema("runs", columns::kJobRuns), {400, 404}, ListRunsOfJob),
       Act("/api/v1/jobs/{name}/run", "Make a job due now", {job}, 202, ObjectSchema({{"job", kText}, {"due", kFlag}}),
           {404}, RunJob),
       Read("/api/v1/audit", "What people did, newest first",

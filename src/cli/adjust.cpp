@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -25,18 +24,6 @@ std::optional<billing::Month> MonthOf(const char* option, const std::optional<st
 
 void RequireUuid(const std::string& text) {
   if (!IsUuid(text)) throw CliError(kUsage, "a user is named by the id in users.id, a UUID, not '" + text + "'");
-}
-
-// Whole cents: digits, a point and two digits, with or without a sign.
-bool IsAmount(const std::string& text) {
-  const std::string digits = text.starts_with('-') || text.starts_with('+') ? text.substr(1) : text;
-  const size_t point = digits.find('.');
-  const std::string whole = digits.substr(0, point);
-  const std::string cents = point == std::string::npos ? "00" : digits.substr(point + 1);
-  const auto all_digits = [](const std::string& part) {
-    return !part.empty() && std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
-  };
-  return whole.size() <= 12 && cents.size() == 2 && all_digits(whole) && all_digits(cents);
 }
 
 std::string Json(const usage::Adjustment& one) {
@@ -73,8 +60,9 @@ int List(const Context& context, const AdjustOptions& options) {
 int Book(const Context& context, const AdjustOptions& options) {
   RequireUuid(options.user_id);
   const auto origin = MonthOf("--origin", options.period);
-  if (!IsAmount(options.amount)) {
-    throw CliError(kUsage, "--amount must be dollars and whole cents such as -12.50, not '" + options.amount + "'");
+  if (!usage::IsAdjustmentAmount(options.amount)) {
+    throw CliError(
+        kUsage, "--amount must be dollars and whole cents such as -12.50, and not zero, not '" + options.amount + "'");
   }
   if (options.reason.empty()) throw CliError(kUsage, "--reason must say why");
   auto session = context.Connect("adjust");
@@ -82,8 +70,13 @@ int Book(const Context& context, const AdjustOptions& options) {
   const auto id =
       usage::BookAdjustment(tx, options.user_id, *origin, options.amount, options.reason, Who(), SystemNow());
   if (!id) {
-    throw CliError(kFailed, "nothing was booked: " + origin->Text() + " is not closed, or there is no user " +
-                                options.user_id + "; an open month is corrected by its runs");
+    switch (id.error()) {
+      case usage::NotBooked::kNotClosed:
+        throw CliError(kFailed, "nothing was booked: " + origin->Text() +
+                                    " is not closed; an open month is corrected by its runs");
+      case usage::NotBooked::kNoSuchUser:
+        throw CliError(kFailed, "nothing was booked: there is no user " + options.user_id);
+    }
   }
   const std::string told = "adjustment " + std::to_string(*id) + " of " + options.amount + " USD booked";
   admin::RecordAudit(tx, AuditEntryOf(context, admin::AuditOutcome::kDone, told));

@@ -1,5 +1,7 @@
 #include "billsync/usage/adjustments.h"
 
+#include <algorithm>
+
 #include "usage/close_sql.h"
 
 namespace billsync::usage {
@@ -39,13 +41,27 @@ std::vector<Adjustment> ListAdjustments(db::Session& session, const AdjustmentFi
   return out;
 }
 
-std::optional<int64_t> BookAdjustment(db::Transaction& tx, const std::string& user_id, const billing::Month& origin,
-                                      const std::string& amount_usd, const std::string& reason, const std::string& by,
-                                      Instant now) {
+bool IsAdjustmentAmount(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  const size_t point = std::min(text.find('.'), text.size());
+  const auto digits = [](std::string_view part) {
+    return !part.empty() && std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
+  };
+  return point <= 12 && digits(text.substr(0, point)) &&
+         (point == text.size() || (text.size() - point == 3 && digits(text.substr(point + 1)))) &&
+         text.find_first_not_of("0.") != std::string_view::npos;
+}
+
+tl::expected<int64_t, NotBooked> BookAdjustment(db::Transaction& tx, const std::string& user_id,
+                                                const billing::Month& origin, const std::string& amount_usd,
+                                                const std::string& reason, const std::string& by, Instant now) {
   const auto rows =
       tx.Exec(sql::kBookManualAdjustment,
               db::Params::Of(user_id, origin.FirstDay(), billing::Month::Of(now).FirstDay(), amount_usd, reason, by));
-  return rows.empty() ? std::nullopt : std::optional(rows.Only().Int("id"));
+  if (!rows.empty()) return rows.Only().Int("id");
+  const auto state = tx.Exec(sql::kFindPeriod, db::Params::Of(origin.FirstDay()));
+  const bool closed = !state.empty() && state.Only().OptAt("closed_at");
+  return tl::unexpected(closed ? NotBooked::kNoSuchUser : NotBooked::kNotClosed);
 }
 
 }  // namespace billsync::usage

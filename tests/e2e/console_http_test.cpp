@@ -171,7 +171,7 @@ TEST(ConsoleHttp, RecordsWhoDidWhatOverTheNetworkAndOnTheCommandLine) {
   TestDatabase database;
   RunningService service(database.url(), kBothTokens);
   const auto post = [&](const std::string& path) { return Post(service.admin_port(), path, kOpsToken).status; };
-  EXPECT_EQ(post("/api/v1/events/evt_nowhere/retry"), 409);
+  EXPECT_EQ(post("/api/v1/events/evt_nowhere/retry"), 404);
   EXPECT_EQ(post("/api/v1/events/retry?reason=unknown_customer"), 409);
   EXPECT_EQ(post("/api/v1/events/retry"), 400);
   EXPECT_EQ(post("/api/v1/jobs/tea/run"), 404);
@@ -214,6 +214,33 @@ TEST(ConsoleHttp, RecordsWhoDidWhatOverTheNetworkAndOnTheCommandLine) {
   const auto older =
       Get(service.admin_port(), "/api/v1/audit?action=close&limit=1&after=" + Member(audit, "next"), kFinanceToken);
   EXPECT_EQ(Member(ParsedJson(older.body)["audit"][0], "target"), "2020-01");
+}
+
+TEST(ConsoleHttp, TakesAnAdjustmentAsJsonToo) {
+  TestDatabase database;
+  RunningService service(database.url(), kBothTokens);
+  AddUser(database, 1, "ada");
+  ASSERT_EQ(Billsync(database, {"close", "2020-01"}).status, 0);
+  httplib::Client client("127.0.0.1", service.admin_port());
+  const auto book = [&](const std::string& body, const char* type = "application/json") {
+    return client.Post("/api/v1/adjustments", {{"Authorization", std::string("Bearer ") + kOpsToken}}, body, type);
+  };
+  const std::string user = "00000000-0000-4000-8000-000000000001";
+  const auto wish = [&](const std::string& amount, const std::string& more = "") {
+    return R"({"user_id":")" + user + R"(","origin":"2020-01","amount_usd":)" + amount + R"(,"reason":"a \"b\" ü")" +
+           more + "}";
+  };
+  const auto done = book(wish(R"("-1.50")"), "application/json; charset=utf-8");
+  EXPECT_EQ(done->status, 201) << done->body;
+  EXPECT_EQ(database.Value("SELECT amount_usd || ' ' || reason FROM billing_adjustments"), "-1.50 a \"b\" ü");
+  for (const std::string& body : {wish("-1.50"), wish(R"("0.00")"), wish(R"("1.505")"), wish(R"("1")", R"(,"x":"y")"),
+                                  std::string("[]"), std::string("{"), std::string("{}"), std::string()}) {
+    const auto refused = book(body);
+    EXPECT_EQ(refused->status, 400) << body;
+    EXPECT_EQ(Member(ParsedJson(refused->body), "code"), "bad_adjustment") << body;
+  }
+  EXPECT_THAT(book(wish(R"("1")"), "text/plain")->body, HasSubstr("in the query string, or in a JSON body"));
+  EXPECT_EQ(database.Value("SELECT count(*) FROM billing_adjustments"), "1");
 }
 
 TEST(ConsoleHttp, DoesNothingThatItCannotRecord) {
@@ -283,8 +310,7 @@ TEST(ConsoleHttp, HasAMonthClosedByTheJobAndTellsWhatCameOfIt) {
   const auto again = Post(service.admin_port(), "/api/v1/periods/2020-03/close", kOpsToken);
   EXPECT_EQ(again.status, 409);
   EXPECT_EQ(Member(ParsedJson(again.body), "code"), "close_running");
-  EXPECT_THAT(ada.Get("/periods/2020-03")->body,
-              HasSubstr("2020-03, writing files, rows: 25 of 100 (25 %), "));
+  EXPECT_THAT(ada.Get("/periods/2020-03")->body, HasSubstr("2020-03, writing files, rows: 25 of 100 (25 %), "));
   EXPECT_THAT(ada.Get("/jobs")->body, HasSubstr("25 of 100 (25 %)"));
   const auto audit = Get(service.admin_port(), "/api/v1/audit?action=close", kFinanceToken);
   EXPECT_EQ(ParsedJson(audit.body)["audit"].Size(), 3U) << "what has ended is one row, what is under way another";

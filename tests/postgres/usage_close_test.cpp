@@ -322,8 +322,16 @@ TEST_F(UsageCloseTest, TakesAnAdjustmentByHand) {
     tx.Commit();
     return id;
   };
-  EXPECT_FALSE(book("-0.50")) << "an open month is corrected by its runs";
+  const auto open = book("-0.50");
+  ASSERT_FALSE(open);
+  EXPECT_EQ(open.error(), usage::NotBooked::kNotClosed) << "an open month is corrected by its runs";
   Close();
+  {
+    db::Transaction tx(*session);
+    const auto nobody = usage::BookAdjustment(tx, UserId(77), kOctober, "1", "goodwill", "ada", kNow);
+    ASSERT_FALSE(nobody);
+    EXPECT_EQ(nobody.error(), usage::NotBooked::kNoSuchUser);
+  }
   EXPECT_TRUE(book("-0.50"));
   EXPECT_THROW(book("-0.505"), db::Bug);
   EXPECT_THROW(database_.Run("UPDATE billing_adjustments SET amount_usd = 1"), db::Bug);

@@ -40,7 +40,8 @@ class Actions {
  public:
   Actions(db::Pool& pool, std::function<void()> wake_applier, Clock clock);
 
-  // Parked and dead events are tried again: 202, or 409 `event_not_parked` when none of them is.
+  // Parked and dead events are tried again: 202, or 409 `event_not_parked` when none of them is; 404 `event_not_found`
+  // when it is one alone that is not stored.
   ActionResult Retry(const Asker& asker, const std::vector<std::string>& event_ids);
   // All parked and dead events with this reason, at most 10,000 at a time.
   ActionResult RetryReason(const Asker& asker, const std::string& reason);

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "billsync/billing/month.h"
@@ -32,10 +34,15 @@ struct AdjustmentFilter {
 // Newest first.
 std::vector<Adjustment> ListAdjustments(db::Session& session, const AdjustmentFilter& filter);
 
-// Books an amount in whole cents ("-12.34") for a user's closed month, in the month of `now`. Returns its id; none when
-// `origin` is not closed or there is no such user, and nothing is done.
-std::optional<int64_t> BookAdjustment(db::Transaction& tx, const std::string& user_id, const billing::Month& origin,
-                                      const std::string& amount_usd, const std::string& reason, const std::string& by,
-                                      Instant now);
+// Dollars and whole cents that are not zero: "-12.50", "+3", at most twelve digits before the point.
+bool IsAdjustmentAmount(std::string_view text);
+
+// Why nothing was booked.
+enum class NotBooked { kNotClosed, kNoSuchUser };
+
+// Books an amount, as IsAdjustmentAmount has it, for a user's closed month, in the month of `now`. Returns its id.
+tl::expected<int64_t, NotBooked> BookAdjustment(db::Transaction& tx, const std::string& user_id,
+                                                const billing::Month& origin, const std::string& amount_usd,
+                                                const std::string& reason, const std::string& by, Instant now);
 
 }  // namespace billsync::usage
