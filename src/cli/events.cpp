@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <deque>
 #include <future>
 #include <iostream>
@@ -72,18 +73,34 @@ size_t ApplyNow(const app::Config& config) {
   }
 }
 
-int Report(const Context& context, const std::string& what, int64_t count) {
-  auto session = context.Connect("events");
-  const auto events = apply::CountEvents(session);
-  int64_t waiting = 0;
-  for (const auto& [key, number] : events.by_status_reason) {
-    if (key.first == "parked" || key.first == "dead") waiting += number;
+bool IsWaiting(const std::string& status) {
+  return status == "parked" || status == "dead";
+}
+
+// Events that are parked or dead: of those named, or of all.
+int64_t CountWaiting(db::Session& session, const std::vector<std::string>& ids) {
+  if (!ids.empty()) {
+    return std::ranges::count_if(ids, [&](const std::string& id) {
+      const auto event = apply::FindEvent(session, id);
+      return event && IsWaiting(event->summary.status);
+    });
   }
+  int64_t waiting = 0;
+  for (const auto& [key, number] : apply::CountEvents(session).by_status_reason) {
+    if (IsWaiting(key.first)) waiting += number;
+  }
+  return waiting;
+}
+
+// `ids`: what the command was about; empty: all events.
+int Report(const Context& context, const std::string& what, int64_t count, const std::vector<std::string>& ids) {
+  auto session = context.Connect("events");
+  const int64_t waiting = CountWaiting(session, ids);
   if (context.json) {
     std::cout << JsonObject().Add(what, count).Add("parked_or_dead", waiting).Text() << "\n";
   } else {
-    std::cout << count << " events " << what << "; " << waiting << " are parked or dead"
-              << (waiting > 0 ? ": billsync events list --status parked" : "") << "\n";
+    std::cout << count << " events " << what << "; " << waiting << (ids.empty() ? "" : " of them")
+              << " are parked or dead" << (waiting > 0 ? ": billsync events list --status parked" : "") << "\n";
   }
   return waiting > 0 ? kNeedsAttention : kDone;
 }
@@ -115,7 +132,7 @@ int Retry(const Context& context, const std::vector<std::string>& ids) {
     if (!context.recorded) throw CliError(kFailed, WhyNotRetried(session, ids.front()));
   }
   ApplyNow(config);
-  return Report(context, "retried", count);
+  return Report(context, "retried", count, ids);
 }
 
 // Counts the events of the files. Throws CliError when one of them cannot be read, before anything is stored.
@@ -171,7 +188,7 @@ int Replay(const Context& context, const std::vector<std::string>& files) {
   for (const auto& file : files) ForEachEvent(file, submit);
   while (!outcomes.empty()) settle_oldest();
   ApplyNow(config);
-  return Report(context, "replayed", stored);
+  return Report(context, "replayed", stored, {});
 }
 
 }  // namespace
@@ -197,7 +214,8 @@ void AddEvents(CLI::App& app, Context& context) {
   AddJsonFlag(*show, context);
   show->callback([&context, id] { context.run = [&context, id] { return Show(context, *id); }; });
 
-  auto* retry = events->add_subcommand("retry", "apply parked and dead events again (exit 3 if any stay parked)");
+  auto* retry =
+      events->add_subcommand("retry", "apply parked and dead events again (exit 3 if any of them stay parked)");
   const auto ids = std::make_shared<std::vector<std::string>>();
   retry->add_option("ID", *ids, "only these; without any, all of them");
   AddJsonFlag(*retry, context);

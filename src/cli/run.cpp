@@ -16,6 +16,30 @@ std::string FaultList(const std::vector<app::ConfigFault>& faults) {
   return text;
 }
 
+// The word nobody knows, if there is one and CLI11 would say something else: that a command is missing, or how to use
+// what was written before it. Empty: there is none.
+std::string UnknownWord(const CLI::App& app, const CLI::ParseError& error) {
+  const auto left = app.remaining(true);
+  const bool hides = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) ||
+                     dynamic_cast<const CLI::CallForHelp*>(&error) != nullptr;
+  if (left.empty() || !hides) return {};
+  const CLI::App* last = &app;
+  std::string path = "billsync";
+  for (auto named = last->get_subcommands(); !named.empty(); named = last->get_subcommands()) {
+    last = named.front();
+    path += " " + last->get_name();
+  }
+  const bool has_commands = !last->get_subcommands([](const CLI::App*) { return true; }).empty();
+  const std::string kind = left.front().starts_with('-') ? "option" : has_commands ? "command" : "argument";
+  return "unknown " + kind + " '" + left.front() + "'; see: " + path + " --help";
+}
+
+// What a database lacks that was never migrated, or by an earlier release: every statement fits the current schema.
+bool IsSchemaMissing(const db::Bug& error) {
+  const std::string& state = error.sqlstate();
+  return state == "42P01" || state == "42703" || state == "42883";  // undefined table, column, function
+}
+
 int RunCommand(int argc, char** argv) {
   Context context;
   CLI::App app("Keeps a PostgreSQL platform database and Stripe in step.", "billsync");
@@ -45,6 +69,7 @@ int RunCommand(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
+    if (const auto unknown = UnknownWord(app, e); !unknown.empty()) throw CliError(kUsage, unknown);
     return app.exit(e) == 0 ? kDone : kUsage;
   }
   const int status = RunAudited(context);
@@ -87,6 +112,10 @@ int Run(int argc, char** argv) {
     std::cerr << "billsync: the database cannot be reached or is busy: " << e.what() << "\n";
     return kFailed;
   } catch (const db::Bug& e) {
+    if (IsSchemaMissing(e)) {
+      std::cerr << "billsync: the database schema is missing or not current; run: billsync migrate\n";
+      return kFailed;
+    }
     std::cerr << "billsync: the database refused: " << e.what() << "\n  `billsync doctor` may know why\n";
     return kFailed;
   } catch (const std::exception& e) {

@@ -71,22 +71,53 @@ TEST(FrontDoor, RefusesWhatItDoesNotKnow) {
   }
 }
 
+TEST(FrontDoor, NamesTheWordItDoesNotKnowEvenBesideHelp) {
+  for (const auto& [command, told] : std::vector<std::pair<Command, std::string>>{
+           {{"nosuch"}, "unknown command 'nosuch'; see: billsync --help"},
+           {{"nosuch", "--help"}, "unknown command 'nosuch'; see: billsync --help"},
+           {{"--nosuch"}, "unknown option '--nosuch'; see: billsync --help"},
+           {{"events", "burn"}, "unknown command 'burn'; see: billsync events --help"},
+           {{"events", "burn", "--help"}, "unknown command 'burn'; see: billsync events --help"},
+           {{"serve", "now", "--help"}, "unknown argument 'now'; see: billsync serve --help"}}) {
+    const auto result = RunProgram(command, {});
+    EXPECT_EQ(result.status, 2) << told;
+    EXPECT_EQ(result.err, "billsync: " + told + "\n");
+    EXPECT_EQ(result.out, "") << told;
+  }
+  EXPECT_EQ(RunProgram({"events"}, {}).err.find("unknown"), std::string::npos);
+}
+
+TEST(FrontDoor, RefusesATlsFileThatIsNotThereWithTheOtherFaults) {
+  const Workplace place;
+  const std::string file = place.Put("tls.toml", "[listen]\ntls_certificate_file = '/nowhere/c.pem'\ntls_key_file = '" +
+                                                     place.Put("empty.pem", "") + "'\n");
+  const auto result =
+      RunProgram({"--config", file, "serve"}, {{"DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none"}});
+  EXPECT_EQ(result.status, 2);
+  for (const char* fault : {"\n  STRIPE_WEBHOOK_SECRET is not set",
+                            "\n  listen.tls_certificate_file names /nowhere/c.pem", "\n  listen.tls_key_file names "}) {
+    EXPECT_NE(result.err.find(fault), std::string::npos) << result.err;
+  }
+}
+
 TEST(FrontDoor, ReportsEveryFaultOfAConfigurationAtOnceWithItsKey) {
   const Workplace place;
   const std::string file =
       place.Put("bad.toml", "surprise = 1\n[database]\nsessions = 1\n[log]\nlevel = 'loud'\n[[plan]]\ntier = 'gold'\n");
   const std::map<std::string, std::string> environment = {{"DATABASE_URL_FILE", place.path() + "/nothing"},
                                                           {"STRIPE_WEBHOOK_SECRET", "a=whsec_hidden,a=whsec_hidden"},
-                                                          {"BILLSYNC_ADMIN_TOKEN", "ops=hidden"},
+                                                          {"BILLSYNC_ADMIN_TOKEN", "boss=hidden"},
                                                           {"BILLSYNC_LIVEMODE", "perhaps"},
+                                                          {"STRIPE_API_BASE", "api.stripe.com"},
                                                           {"BILLSYNC_LISTEN", "everywhere"}};
   for (const Command& command : std::vector<Command>{{"serve"}, {"migrate"}, {"events", "list"}, {"rollup"}}) {
     Command whole = {"--config", file};
     whole.insert(whole.end(), command.begin(), command.end());
     const auto result = RunProgram(whole, environment);
     EXPECT_EQ(result.status, 2) << command[0];
-    for (const char* key : {"surprise", "database.sessions", "log.level", "plan[0].tier", "DATABASE_URL_FILE",
-                            "STRIPE_WEBHOOK_SECRET", "BILLSYNC_ADMIN_TOKEN", "BILLSYNC_LIVEMODE", "BILLSYNC_LISTEN"}) {
+    for (const char* key :
+         {"surprise", "database.sessions", "log.level", "plan[0].tier", "DATABASE_URL_FILE", "STRIPE_WEBHOOK_SECRET",
+          "BILLSYNC_ADMIN_TOKEN", "BILLSYNC_LIVEMODE", "STRIPE_API_BASE", "BILLSYNC_LISTEN"}) {
       EXPECT_NE(result.err.find("\n  " + std::string(key) + " "), std::string::npos) << key << "\n" << result.err;
     }
     EXPECT_EQ(result.err.find("hidden"), std::string::npos) << result.err;
