@@ -59,7 +59,10 @@ http::Response LoginPage(const ConsoleParts& parts, const http::Request& request
   try {
     if (parts.guard->Identify(request)) return RedirectTo(OwnPath(next));
   } catch (const db::Error&) {
-    return LoginForm(request, next, "The database cannot be reached. Pages will not open before it is back.", 503);
+    auto response =
+        LoginForm(request, next, "The database cannot be reached. Pages will not open before it is back.", 503);
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
   }
   return LoginForm(request, next, "", 200);
 }

@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include <atomic>
 #include <filesystem>
+#include <future>
+#include <thread>
 
 #include "e2e/commands.h"
 #include "e2e/json_text.h"
@@ -168,10 +171,53 @@ TEST_F(Exports, HttpHasTheSameBytesAndPages) {
   EXPECT_EQ(Member(json["rows"][0], "amount_usd"), "29.00");
   EXPECT_TRUE(json["next"].IsNull());
   EXPECT_EQ(Member(json, "as_of"), page->get_header_value("X-As-Of"));
-  for (const char* path : {"usage?period=2023", "usage?format=pdf", "usage?user=ada", "usage?tier=gold",
-                           "usage?limit=0", "margin?format=focus", "margin?layout=wide"}) {
+  for (const char* report : {"usage", "invoices", "subscriptions", "margin", "adjustments"}) {
+    const auto refused = client.Get(std::string("/api/v1/") + report + "?after=x", token);
+    EXPECT_EQ(refused->status, 400) << report;
+    EXPECT_EQ(Member(ParsedJson(refused->body), "code"), "bad_after") << report;
+  }
+  for (const char* path :
+       {"usage?period=", "usage/explore?period=", "invoices/search?period=", "usage?period=2023", "usage?format=pdf",
+        "usage?user=ada", "usage?tier=gold", "usage?limit=0", "margin?format=focus", "margin?layout=wide"}) {
     EXPECT_EQ(client.Get(std::string("/api/v1/") + path, token)->status, 400) << path;
   }
+}
+
+TEST_F(Exports, MoreDownloadsThanThereArePlacesAreToldWhenToComeAgain) {
+  // More bytes than all buffers between the program and a client that reads nothing.
+  database_.Run(
+      "INSERT INTO users (id, email, full_name) SELECT ('00000000-0000-4000-9000-' || lpad(n::text, 12, '0'))::uuid, "
+      "n || '@example.com', repeat('x', 250) FROM generate_series(1, 50000) n; "
+      "INSERT INTO billing_usage (user_id, period_start, period_end, total_runs) SELECT id, '2023-10-01', "
+      "'2023-11-01', "
+      "1 FROM users WHERE id::text LIKE '00000000-0000-4000-9000-%'");
+  RunningService service(database_.url());
+  const std::string path = "/api/v1/usage?period=2023-10&format=csv";
+  std::vector<std::thread> reading;
+  std::atomic<int> under_way = 0;
+  std::promise<void> enough;
+  const auto until = enough.get_future().share();
+  for (int i = 0; i < 3; ++i) {
+    reading.emplace_back([&, until] {
+      httplib::Client client("127.0.0.1", service.admin_port());
+      bool first = true;
+      client.Get(path, {{"Authorization", std::string("Bearer ") + kOpsToken}}, [&](const char*, size_t) {
+        if (first) ++under_way;
+        first = false;
+        until.wait();
+        return false;
+      });
+    });
+  }
+  EXPECT_TRUE(Eventually([&] { return under_way == 3; }, std::chrono::seconds(20)));
+  const auto refused = Get(service.admin_port(), path, kOpsToken);
+  EXPECT_EQ(refused.status, 503) << refused.body.substr(0, 200);
+  EXPECT_EQ(Member(ParsedJson(refused.body.substr(0, 1000)), "code"), "too_many_exports");
+  EXPECT_EQ(refused.headers.contains("retry-after") ? refused.headers.at("retry-after") : "", "5");
+  enough.set_value();
+  for (auto& one : reading) one.join();
+  EXPECT_TRUE(Eventually([&] { return Get(service.admin_port(), path, kOpsToken).status == 200; }))
+      << "a place is free again";
 }
 
 }  // namespace
