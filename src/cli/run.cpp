@@ -1,5 +1,8 @@
 #include "billsync/cli/run.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <iostream>
 
@@ -40,6 +43,12 @@ bool IsSchemaMissing(const db::Bug& error) {
   return state == "42P01" || state == "42703" || state == "42883";  // undefined table, column, function
 }
 
+// Of a pipe: `billsync explain … | head` has what it wanted, and nobody is there to complain to.
+bool ReaderWentAway() {
+  pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 int RunCommand(int argc, char** argv) {
   Context context;
   CLI::App app("Keeps a PostgreSQL platform database and Stripe in step.", "billsync");
@@ -74,8 +83,9 @@ int RunCommand(int argc, char** argv) {
   }
   const int status = RunAudited(context);
   std::cout.flush();
-  if (!std::cout) throw CliError(kFailed, "standard output could not be written: disk full, or the reader went away");
-  return status;
+  if (std::cout) return status;
+  if (ReaderWentAway()) return kFailed;
+  throw CliError(kFailed, "standard output could not be written; is the disk full?");
 }
 
 }  // namespace
