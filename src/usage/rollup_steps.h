@@ -9,8 +9,8 @@ namespace billsync::usage {
 // One rollup, recomputation or closing at a time, until `tx` ends.
 void LockRollup(db::Transaction& tx);
 
-// Drains everything of an open month and publishes what that touched, and no more: a published row that somebody changed
-// is for the check to find. Returns the number of rows that changed.
+// Drains everything of an open month and publishes what that touched, and no more: a published row that somebody
+// changed is for the check to find. Returns the number of rows that changed.
 int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant now);
 
 // For the rest of `tx`: memory and plans for statements that read all runs of a month.

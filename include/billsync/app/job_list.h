@@ -10,8 +10,8 @@
 
 namespace billsync::app {
 
-// apply, rollup, close, quota-reset, entitlement-sweep and retention, with the intervals of the configuration. `apply` is
-// what a person or another scheduler may run: serve's own appliers work without pause and beside it.
+// apply, rollup, close, quota-reset, entitlement-sweep and retention, with the intervals of the configuration. `apply`
+// is what a person or another scheduler may run: serve's own appliers work without pause and beside it.
 std::vector<jobs::Job> MakeJobs(const Config& config);
 
 // What the applier needs of the configuration.
