@@ -3,7 +3,7 @@
 #
 #   tests/bench/export.sh           needs build/billsync and python3; prints a table, writes build/bench/export.json
 #
-# ROWS      usage rows of one month, default 1000000; SHORT=1: 100000
+# ROWS      usage rows of one month, default 1000000; SHORT=1: 50000
 # REPEATS   of each pair, interleaved, default 5 (SHORT=1: 3)
 #
 # A private PostgreSQL with durable settings and a database of its own, which is dropped at the end. Time is the median
@@ -11,7 +11,7 @@
 # exporting an empty month; a peak below the 15 MiB of the Python that starts it is shown as that.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-ROWS=${ROWS:-$([ -n "${SHORT:-}" ] && echo 100000 || echo 1000000)}
+ROWS=${ROWS:-$([ -n "${SHORT:-}" ] && echo 50000 || echo 1000000)}
 REPEATS=${REPEATS:-$([ -n "${SHORT:-}" ] && echo 3 || echo 5)}
 readonly out=build/bench
 readonly cluster=$PWD/$out/export-cluster billsync=$PWD/build/billsync
