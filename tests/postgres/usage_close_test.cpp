@@ -1,86 +1,15 @@
-// A closed month is closed, and what comes later is an adjustment.
-#include <gtest/gtest.h>
-
+// A closed month is closed.
 #include <algorithm>
 #include <future>
-#include <sstream>
 
-#include "billsync/report/export.h"
-#include "billsync/usage/adjustments.h"
-#include "billsync/usage/close.h"
-#include "billsync/usage/rollup.h"
-#include "platform_rows.h"
-#include "support/postgres.h"
+#include "billsync/usage/verify.h"
+#include "closing_month.h"
 
 namespace billsync::testing {
 namespace {
 
 using usage::NotClosed;
-
-const Instant kNow = ParseInstant("2026-11-20T12:00:00Z").value();
-const auto kOctober = billing::Month::Parse("2026-10").value();
-const auto kNovember = billing::Month::Parse("2026-11").value();
-
-class UsageCloseTest : public ::testing::Test {
- protected:
-  UsageCloseTest() {
-    for (int user : {1, 2}) AddUser(database_, user);
-    Runs(1, 3, "0.3333");
-    Runs(2, 1, "1.005");
-  }
-
-  void Runs(int user, int count, const std::string& cost, const std::string& at = "2026-10-05") {
-    AddRuns(database_, user, count,
-            {{"status", "'completed'"},
-             {"cost_usd", cost},
-             {"model_used", "'m'"},
-             {"tokens_total", "10"},
-             {"created_at", "'" + at + "'"}});
-  }
-  tl::expected<usage::Period, NotClosed> Close(const billing::Month& month = kOctober, Instant now = kNow) {
-    const auto session = database_.Connect();
-    return usage::CloseMonth(*session, month, "the test", now);
-  }
-  int64_t Rollup(Instant now = kNow) {
-    const auto session = database_.Connect();
-    return usage::Rollup(*session, now);
-  }
-  // "" or what verification of a month finds.
-  std::string Verify(const billing::Month& month = kOctober) {
-    const auto session = database_.Connect();
-    std::string text;
-    for (const auto& drift : usage::VerifyMonth(*session, month).drifts) {
-      text += std::string(usage::Name(drift.kind)) + " " + drift.user_id.substr(drift.user_id.size() > 2 ? 34 : 0) +
-              " " + std::to_string(drift.completed_runs) + " " + drift.cost_usd + ";";
-    }
-    return text;
-  }
-  // "user origin>booked runs exact cents {breakdown}" of each, oldest first.
-  std::string Adjustments() {
-    return database_.Value(
-        "SELECT coalesce(string_agg(right(user_id::text, 1) || ' ' || to_char(origin_period, 'MM') || '>' || "
-        "to_char(booked_period, 'MM') || ' ' || total_runs || ' ' || amount_exact_usd || ' ' || amount_usd || ' ' || "
-        "cost_breakdown, '; ' ORDER BY id), '') FROM billing_adjustments");
-  }
-  std::string Export(report::Report report, const billing::Month& month = kOctober) {
-    const auto session = database_.Connect();
-    std::ostringstream out;
-    report::ExportToStream(*session, {.period = report::PeriodRange::Of(month), .items = {{report}}}, out,
-                           [](int64_t, int64_t) {});
-    return out.str();
-  }
-  // The SQLSTATE and constraint a statement is refused with; "" when it is not.
-  std::string Refusal(const std::string& sql) {
-    try {
-      database_.Run(sql);
-    } catch (const db::Error& e) {
-      return e.what();
-    }
-    return "";
-  }
-
-  TestDatabase database_;
-};
+using UsageCloseTest = ClosingMonth;
 
 TEST_F(UsageCloseTest, BringsTheMonthUpToDateAndRecordsItsTotals) {
   const auto closed = Close();
@@ -184,73 +113,6 @@ TEST_F(UsageCloseTest, WaitsForThoseWhoWriteAndRefusesThoseWhoComeLater) {
                db::Error);
 }
 
-TEST_F(UsageCloseTest, BooksWhatComesLaterInTheMonthThatIsOpen) {
-  Close();
-  const std::string frozen = Export(report::Report::kUsage);
-  Runs(1, 1, "0.5");
-  Runs(2, 1, "0.25", "2026-11-02");
-  EXPECT_EQ(Rollup(), 2);
-  EXPECT_EQ(Adjustments(), "1 10>11 1 0.5000 0.50 {\"m\": 0.5000}");
-  EXPECT_EQ(Verify(), "");
-  EXPECT_EQ(Verify(kNovember), "");
-  database_.Run("UPDATE agent_runs SET cost_usd = 0.1 WHERE cost_usd = 0.5");
-  database_.Run("UPDATE agent_runs SET status = 'failed', model_used = 'n' WHERE user_id = '" + UserId(2) +
-                "' AND created_at < '2026-11-01'");
-  EXPECT_EQ(Rollup(ParseInstant("2026-12-01T00:00:00Z").value()), 2);
-  EXPECT_EQ(Adjustments(),
-            "1 10>11 1 0.5000 0.50 {\"m\": 0.5000}; 1 10>12 0 -0.4000 -0.40 {\"m\": -0.4000}; "
-            "2 10>12 -1 0.0000 0.00 {\"m\": -1.0050, \"n\": 1.0050}");
-  database_.Run("DELETE FROM agent_runs");
-  EXPECT_EQ(Rollup(), 0) << "deleting erases no usage";
-  EXPECT_EQ(Verify(), "");
-  EXPECT_EQ(Export(report::Report::kUsage), frozen);
-  EXPECT_EQ(database_.Value("SELECT count(*) FROM billing_adjustment_lines WHERE run_id IS NULL"), "0");
-  EXPECT_EQ(database_.Value("SELECT count(*) FROM billing_adjustment_lines"), "5");
-}
-
-// 0.9999 is frozen as 1.00. Ten corrections of 0.0004 are 0.0040: not ten times nothing, and not a cent either.
-TEST_F(UsageCloseTest, PostsCentsOfTheSumAndNotTheSumOfRoundedCorrections) {
-  Close();
-  for (int i = 0; i < 30; ++i) {
-    Runs(1, 1, "0.0004");
-    Rollup();
-  }
-  EXPECT_EQ(database_.Value("SELECT sum(amount_usd) || ' ' || sum(amount_exact_usd) FROM billing_adjustments"),
-            "0.01 0.0120")
-      << "0.9999 + 0.0120 = 1.0119, which is 1.01";
-  Runs(1, 1, "0.0031");
-  Rollup();
-  EXPECT_EQ(database_.Value("SELECT sum(amount_usd) FROM billing_adjustments"), "0.02") << "1.0150";
-  EXPECT_EQ(Verify(), "");
-}
-
-TEST_F(UsageCloseTest, LeavesNoTraceOfWhatCancelsOut) {
-  Close();
-  database_.Run("UPDATE agent_runs SET cost_usd = 5 WHERE user_id = '" + UserId(1) + "'");
-  database_.Run("UPDATE agent_runs SET cost_usd = 0.3333 WHERE user_id = '" + UserId(1) + "'");
-  EXPECT_EQ(Rollup(), 0);
-  EXPECT_EQ(Adjustments(), "");
-  EXPECT_EQ(Verify(), "");
-}
-
-TEST_F(UsageCloseTest, AdjustsUsersWithoutUsageInTheMonthAndUsersThatAreGone) {
-  AddUser(database_, 3);
-  Close();
-  Runs(3, 2, "0.01");
-  Rollup();
-  EXPECT_EQ(Adjustments(), "3 10>11 2 0.0200 0.02 {\"m\": 0.0200}");
-  EXPECT_EQ(Verify(), "");
-  AddUser(database_, 4);
-  Runs(4, 1, "7");
-  database_.Run(
-      "ALTER TABLE users DISABLE TRIGGER billing_keep_metered_user; DELETE FROM agent_runs; DELETE FROM users WHERE "
-      "id = '" +
-      UserId(4) + "'");
-  EXPECT_EQ(Rollup(), 1);
-  EXPECT_EQ(Verify(), "");
-  EXPECT_EQ(database_.Value("SELECT email IS NULL FROM billing_adjustments WHERE amount_usd = 7"), "t");
-}
-
 // The platform metered more than its runs still tell; the row is frozen as it is, and late runs go on top of it.
 TEST_F(UsageCloseTest, FreezesARowOfThePlatformAsItIs) {
   const auto may = billing::Month::Parse("2026-05").value();
@@ -298,52 +160,6 @@ TEST_F(UsageCloseTest, FindsRowsThatSomebodyChangedBehindTheTriggers) {
       "ALTER TABLE billing_usage DISABLE TRIGGER USER; UPDATE billing_usage SET cost_breakdown = '{}'; ALTER "
       "TABLE billing_usage ENABLE TRIGGER USER");
   EXPECT_EQ(Verify().substr(0, 10), "rewritten ");
-}
-
-TEST_F(UsageCloseTest, RecomputationOfAClosedMonthBooksWhatItFinds) {
-  Close();
-  database_.Run("ALTER TABLE agent_runs DISABLE TRIGGER USER");
-  Runs(1, 1, "2");
-  database_.Run("ALTER TABLE agent_runs ENABLE TRIGGER USER");
-  EXPECT_EQ(Verify(), "unrecorded 01 1 2.0000;");
-  const auto session = database_.Connect();
-  EXPECT_EQ(usage::RecomputeMonth(*session, kOctober, kNow,
-                                  {.foreign = usage::ForeignRows::kTakeOver, .allow_decrease = true}),
-            1);
-  EXPECT_EQ(Verify(), "");
-  EXPECT_EQ(Adjustments(), "1 10>11 1 2.0000 2.00 {\"m\": 2.0000}");
-}
-
-TEST_F(UsageCloseTest, TakesAnAdjustmentByHand) {
-  const auto session = database_.Connect();
-  const auto book = [&](const std::string& amount) {
-    db::Transaction tx(*session);
-    const auto id = usage::BookAdjustment(tx, UserId(1), kOctober, amount, "goodwill", "ada", kNow);
-    tx.Commit();
-    return id;
-  };
-  const auto open = book("-0.50");
-  ASSERT_FALSE(open);
-  EXPECT_EQ(open.error(), usage::NotBooked::kNotClosed) << "an open month is corrected by its runs";
-  Close();
-  {
-    db::Transaction tx(*session);
-    const auto nobody = usage::BookAdjustment(tx, UserId(77), kOctober, "1", "goodwill", "ada", kNow);
-    ASSERT_FALSE(nobody);
-    EXPECT_EQ(nobody.error(), usage::NotBooked::kNoSuchUser);
-  }
-  EXPECT_TRUE(book("-0.50"));
-  EXPECT_THROW(book("-0.505"), db::Bug);
-  EXPECT_THROW(database_.Run("UPDATE billing_adjustments SET amount_usd = 1"), db::Bug);
-  EXPECT_THROW(database_.Run("DELETE FROM billing_adjustments"), db::Bug);
-  Runs(1, 1, "1");
-  Rollup();
-  const auto all = usage::ListAdjustments(*session, {.origin = kOctober, .booked = {}, .user_id = {}});
-  ASSERT_EQ(all.size(), 2U);
-  EXPECT_EQ(all[0].amount_usd + " " + all[0].kind + " " + all[0].booked_period, "1.00 usage 2026-11");
-  EXPECT_EQ(all[1].amount_usd + " " + all[1].kind + " " + all[1].reason, "-0.50 manual goodwill");
-  EXPECT_EQ(Verify(), "") << "an agreed amount is no drift";
-  EXPECT_TRUE(usage::ListAdjustments(*session, {.origin = {}, .booked = kOctober, .user_id = {}}).empty());
 }
 
 TEST_F(UsageCloseTest, TwoAtOnceCloseOnce) {

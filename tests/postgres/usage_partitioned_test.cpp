@@ -94,7 +94,7 @@ TEST_F(UsagePartitionedTest, ForgetsARunThatMovesAndRunsAgain) {
   database_.Run("UPDATE agent_runs SET status = 'completed', completed_at = now(), cost_usd = 2, tokens_total = 7");
   Rollup();
   EXPECT_EQ(Usage(), "11 2 4.00");
-  EXPECT_EQ(std::stoi(Used()), used);
+  EXPECT_EQ(ParseInt<int>(Used()), used);
 }
 
 TEST_F(UsagePartitionedTest, RefusesTokensBelowZero) {
