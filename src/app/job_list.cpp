@@ -167,8 +167,7 @@ class ApplyJob {
 };
 
 jobs::JobOutcome ResetQuotasJob(db::Session& session, Instant, const Progress& progress) {
-  const int64_t resets = usage::ResetQuotas(
-      session, std::nullopt, [](const auto&) {}, progress);
+  const int64_t resets = usage::ResetQuotas(session, std::nullopt, nullptr, progress);
   return {resets, "users whose quota period turned"};
 }
 

@@ -54,8 +54,7 @@ tl::expected<MonthCloseOutcome, usage::NotClosed> RunMonthClose(db::Session& ses
 
   MonthCloseOutcome outcome{.period = std::move(*period)};
   const auto resetting = Within(month, CloseStep::kReset, progress);
-  outcome.quotas_reset = usage::ResetQuotas(
-      session, std::nullopt, [](const auto&) {}, resetting);
+  outcome.quotas_reset = usage::ResetQuotas(session, std::nullopt, nullptr, resetting);
   note(CloseStep::kReset, std::to_string(outcome.quotas_reset) + " users");
   if (options.export_directory) {
     const auto exporting = Within(month, CloseStep::kExport, progress);

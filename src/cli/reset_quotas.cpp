@@ -21,27 +21,32 @@ void PrintTable(const std::vector<usage::QuotaReset>& resets) {
   table.Print();
 }
 
-void PrintJson(const std::vector<usage::QuotaReset>& resets, bool dry_run) {
-  JsonArray list;
-  for (const auto& reset : resets) {
-    JsonObject one;
-    one.Add("user_id", reset.user_id).Add("email", reset.email).Add("period_start", reset.period_start);
-    one.Add("previous_used", reset.previous_used).Add("used", reset.used);
-    one.Add("previous_reset_date", reset.previous_reset_date).Add("next_reset_date", reset.next_reset_date);
-    list.AddRaw(one.Add("months", reset.months).Text());
+// One document, written as the resets happen: a million of them are not kept, and what was done is told if it breaks
+// off.
+class JsonDocument {
+ public:
+  explicit JsonDocument(bool dry_run) {
+    std::cout << R"({"dry_run":)" << (dry_run ? "true" : "false") << R"(,"resets":[)";
   }
-  std::cout << JsonObject().Add("dry_run", dry_run).AddRaw("resets", list.Text()).Text() << "\n";
-}
+  void Add(const std::vector<usage::QuotaReset>& resets) {
+    for (const auto& reset : resets) {
+      JsonObject one;
+      one.Add("user_id", reset.user_id).Add("email", reset.email).Add("period_start", reset.period_start);
+      one.Add("previous_used", reset.previous_used).Add("used", reset.used);
+      one.Add("previous_reset_date", reset.previous_reset_date).Add("next_reset_date", reset.next_reset_date);
+      std::cout << (first_ ? "" : ",") << one.Add("months", reset.months).Text();
+      first_ = false;
+    }
+  }
+  void End() { std::cout << "]}\n"; }
 
-std::vector<usage::QuotaReset> Reset(db::Session& session, const std::optional<std::string>& as_of) {
+ private:
+  bool first_ = true;
+};
+
+void Reset(db::Session& session, const std::optional<std::string>& as_of, const usage::QuotaResetBatch& on_batch) {
   ProgressBar bar;
-  std::vector<usage::QuotaReset> resets;
-  const auto keep = [&](const std::vector<usage::QuotaReset>& batch) {
-    resets.insert(resets.end(), batch.begin(), batch.end());
-  };
-  usage::ResetQuotas(session, as_of, keep, bar.Watch());
-  std::ranges::sort(resets, {}, &usage::QuotaReset::email);
-  return resets;
+  usage::ResetQuotas(session, as_of, on_batch, bar.Watch());
 }
 
 int ResetQuotas(const Context& context, const std::optional<std::string>& as_of, bool dry_run) {
@@ -54,11 +59,26 @@ int ResetQuotas(const Context& context, const std::optional<std::string>& as_of,
   }
   auto session = context.Connect("reset-quotas");
   if (!dry_run) BeginAudited(context, session);
-  const auto resets = dry_run ? usage::QuotasDue(session, as_of.value_or(FormatInstant(SystemNow()).substr(0, 10)))
-                              : Reset(session, as_of);
+  const auto due = [&] { return usage::QuotasDue(session, as_of.value_or(FormatInstant(SystemNow()).substr(0, 10))); };
   if (context.json) {
-    PrintJson(resets, dry_run);
-  } else if (resets.empty()) {
+    JsonDocument document(dry_run);
+    const auto add = [&](const std::vector<usage::QuotaReset>& batch) { document.Add(batch); };
+    if (dry_run) {
+      add(due());
+    } else {
+      Reset(session, as_of, add);
+    }
+    document.End();
+    return kDone;
+  }
+  std::vector<usage::QuotaReset> resets;
+  if (dry_run) {
+    resets = due();
+  } else {
+    Reset(session, as_of, [&](const auto& batch) { resets.insert(resets.end(), batch.begin(), batch.end()); });
+    std::ranges::sort(resets, {}, &usage::QuotaReset::email);
+  }
+  if (resets.empty()) {
     std::cout << "No user's quota is due.\n";
   } else {
     PrintTable(resets);

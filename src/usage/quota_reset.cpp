@@ -18,32 +18,44 @@ std::vector<QuotaReset> ReadResets(const db::Result& rows) {
   return resets;
 }
 
+struct Batch {
+  std::optional<int64_t> next_page;  // none: the end was reached
+  int64_t pages = 0, resets = 0;
+};
+
+Batch ResetBatch(db::Session& session, const std::optional<std::string>& as_of, int64_t page,
+                 const QuotaResetBatch& on_batch) {
+  db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
+  const auto params = db::Params::Of(as_of, page, kPagesPerTransaction);
+  if (!on_batch) {
+    const auto rows = tx.Exec(sql::kResetQuotaBatch, params);
+    tx.Commit();
+    return {rows.Only().OptInt("next_page"), rows.Only().Int("pages"), rows.Only().Int("resets")};
+  }
+  const auto rows = tx.Exec(sql::kResetQuotaBatchListed, params);
+  tx.Commit();
+  const Batch batch{rows[0].OptInt("next_page"), rows[0].Int("pages"), rows[0].IsNull("user_id") ? 0 : rows.size()};
+  if (batch.resets > 0) on_batch(ReadResets(rows));
+  return batch;
+}
+
 }  // namespace
 
 int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_of, const QuotaResetBatch& on_batch,
                     const Progress& progress) {
   int64_t resets = 0, before_this_pass = 0, passes = 0;
   for (int64_t page = 0;;) {
-    db::Transaction tx(session, {.statement_timeout = std::chrono::minutes(10)});
-    const auto batch = tx.Exec(sql::kResetQuotaBatch, db::Params::Of(as_of, page, kPagesPerTransaction));
-    const auto next = batch.Only().OptInt("next_page");
-    std::vector<QuotaReset> done;
-    if (const auto users = batch.Only().OptText("reset_users")) {
-      done = ReadResets(tx.Exec(sql::kResetsOfThisTransaction, db::Params::Of(*users)));
-    }
-    tx.Commit();
-    resets += static_cast<int64_t>(done.size());
-    if (!done.empty()) on_batch(done);
+    const Batch batch = ResetBatch(session, as_of, page, on_batch);
+    resets += batch.resets;
     // The second pass only looks for those whom the first has missed.
-    const int64_t pages = batch.Only().Int("pages");
-    progress("pages of users", passes == 0 ? next.value_or(pages) : pages, pages);
+    progress("pages of users", passes == 0 ? batch.next_page.value_or(batch.pages) : batch.pages, batch.pages);
     // Rows may have moved to pages that were looked at already: until a whole pass finds nobody.
-    if (!next && resets == before_this_pass) return resets;
-    if (!next) {
+    if (!batch.next_page && resets == before_this_pass) return resets;
+    if (!batch.next_page) {
       before_this_pass = resets;
       ++passes;
     }
-    page = next.value_or(0);
+    page = batch.next_page.value_or(0);
   }
 }
 

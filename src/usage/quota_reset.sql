@@ -2,14 +2,21 @@
 -- A batch of what reset_monthly_quotas() does for the UTC day $1 (NULL: today): of the users who are due and whose rows lie
 -- in the $3 pages of users from the page $2 on, or in the next ones that have any. Waits for the batch of another caller;
 -- locks those users.
-SELECT next_page, reset_users, pg_relation_size('public.users') / current_setting('block_size')::bigint AS pages
+SELECT next_page, coalesce(cardinality(resets), 0) AS resets,
+       pg_relation_size('public.users') / current_setting('block_size')::bigint AS pages
 FROM billing_reset_quota_pages(coalesce($1::date, (now() AT TIME ZONE 'UTC')::date), $2::bigint, $3::int)
 
--- name: ResetsOfThisTransaction
--- Who ($1) was reset by the statement before, in this transaction.
-SELECT r.user_id, u.email, r.period_start, r.previous_used, r.used, r.previous_reset_date, r.next_reset_date, r.months
-FROM billing_quota_resets r JOIN users u ON u.id = r.user_id
-WHERE r.user_id = ANY ($1::uuid[]) AND r.reset_at = now() ORDER BY u.email
+-- name: ResetQuotaBatchListed
+-- The same, with a line for each user who was reset, or one without a user.
+WITH batch AS MATERIALIZED (
+    SELECT next_page, resets
+    FROM billing_reset_quota_pages(coalesce($1::date, (now() AT TIME ZONE 'UTC')::date), $2::bigint, $3::int)
+)
+SELECT b.next_page, pg_relation_size('public.users') / current_setting('block_size')::bigint AS pages,
+       r.user_id, u.email, r.period_start, r.previous_used, r.used, r.previous_reset_date, r.next_reset_date, r.months
+FROM batch b
+LEFT JOIN LATERAL unnest(b.resets) r ON true
+LEFT JOIN users u ON u.id = r.user_id
 
 -- name: QuotasDue
 -- Who would be reset on a day, without doing it.

@@ -262,14 +262,22 @@ SELECT m.user_id FROM billing_usage_by_model m WHERE m.month = $1::date
 UNION
 SELECT b.user_id FROM billing_usage b WHERE b.period_start = $1::date
 
+-- name: AnythingRecorded
+-- Whether anything is recorded of the month $1. Index billing_usage_by_model_pkey.
+SELECT EXISTS (SELECT FROM billing_usage_by_model m WHERE m.month = $1::date) AS recorded
+
+-- name: AnyDrift
+-- Whether more or less is recorded of the month $1 and the users from $2 to $3 than their runs say.
+SELECT EXISTS (SELECT FROM billing_usage_drift($1::date, $2::uuid, $3::uuid)) AS drifted
+
 -- name: RecordDrift
--- Puts the month $1 right: what its runs say and is not recorded goes straight into billing_usage_by_model. In one
--- statement, so of one moment, and right whatever is committed meanwhile; two at once would count it twice, hence
--- LockRollup before. For users whom DrainDeltas would pass over, and for a closed month, it becomes deltas like any other.
--- Returns how many pairs of user and model had more recorded than the runs say.
+-- Puts the month $1 of the users from $2 to $3 right: what its runs say and is not recorded goes straight into
+-- billing_usage_by_model. In one statement, so of one moment, and right whatever is committed meanwhile; two at once would
+-- count it twice, hence LockRollup before. For users whom DrainDeltas would pass over, and for a closed month, it becomes
+-- deltas like any other. Returns how many pairs of user and model had more recorded than the runs say.
 WITH drift AS MATERIALIZED (
     SELECT d.user_id, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens, d.cost_usd
-    FROM billing_usage_drift($1::date) d
+    FROM billing_usage_drift($1::date, $2::uuid, $3::uuid) d
 ), closed AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM billing_periods p WHERE p.period_start = $1::date AND p.closed_at IS NOT NULL) AS yes
 ), fresh AS MATERIALIZED (

@@ -1,6 +1,8 @@
 // Steps of a rollup inside a transaction of somebody else's, which must hold LockRollup.
 #pragma once
 
+#include <string>
+
 #include "billsync/billing/month.h"
 #include "billsync/db/session.h"
 
@@ -12,6 +14,15 @@ void LockRollup(db::Transaction& tx);
 // Drains everything of an open month and publishes what that touched, and no more: a published row that somebody
 // changed is for the check to find. Returns the number of rows that changed.
 int64_t BringUpToDate(db::Transaction& tx, const billing::Month& month, Instant now);
+
+// Users by their ids, both ends included. What reads every run of a month is shared by two sessions, half of the users
+// each: their ids are random. PostgreSQL's own parallel plans would send each group through a queue to one process.
+struct UserRange {
+  std::string from, to;
+};
+inline const UserRange kAllUsers{"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"};
+inline const UserRange kLowerUsers{kAllUsers.from, "7fffffff-ffff-ffff-ffff-ffffffffffff"};
+inline const UserRange kUpperUsers{"80000000-0000-0000-0000-000000000000", kAllUsers.to};
 
 // For the rest of `tx`: memory and plans for statements that read all runs of a month.
 void PlanForOnePass(db::Transaction& tx);

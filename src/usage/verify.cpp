@@ -1,11 +1,18 @@
 #include "billsync/usage/verify.h"
 
+#include <algorithm>
+#include <functional>
+#include <future>
+#include <iterator>
+
 #include "month_check.h"
 #include "rollup_steps.h"
 #include "usage/verify_sql.h"
 
 namespace billsync::usage {
 namespace {
+
+constexpr std::chrono::hours kPatience{1};
 
 void AddDrifts(const db::Result& rows, DriftKind kind, std::vector<Drift>& drifts) {
   for (const db::Row row : rows) {
@@ -19,6 +26,46 @@ void AddDrifts(const db::Result& rows, DriftKind kind, std::vector<Drift>& drift
                       .tokens = row.Text("tokens"),
                       .cost_usd = row.Text("cost_usd")});
   }
+}
+
+// What the month's runs say, what is recorded and what is published of some users, compared; by kind, then user.
+std::vector<Drift> CompareUsers(db::Transaction& tx, const billing::Month& month, const UserRange& users) {
+  const auto params = db::Params::Of(month.FirstDay(), users.from, users.to);
+  std::vector<Drift> drifts;
+  AddDrifts(tx.Exec(sql::kUnrecordedUsage, params), DriftKind::kUnrecorded, drifts);
+  AddDrifts(tx.Exec(sql::kUnpublishedUsage, params), DriftKind::kUnpublished, drifts);
+  return drifts;
+}
+
+// The same in a session of its own, which sees what the exporter of `snapshot` sees.
+std::vector<Drift> CompareUsersElsewhere(const db::ConnectOptions& options, const std::string& snapshot,
+                                         const billing::Month& month, const UserRange& users) {
+  db::Session session(options);
+  db::Transaction tx(session, {.read_only = true, .snapshot = true, .statement_timeout = kPatience});
+  tx.ExecScript("adopt snapshot", "SET TRANSACTION SNAPSHOT " + db::Literal(snapshot));
+  PlanForOnePass(tx);
+  auto drifts = CompareUsers(tx, month, users);
+  tx.Commit();
+  return drifts;
+}
+
+MonthCheck Check(db::Transaction& tx, const billing::Month& month, const std::function<std::vector<Drift>()>& compare) {
+  const auto rows = tx.Exec(sql::kPeriodState, db::Params::Of(month.FirstDay()));
+  const db::Row state = rows.Only();
+  MonthCheck check{
+      .month = month, .closed = state.Bool("closed"), .foreign_rows = state.Int("foreign_rows"), .drifts = {}};
+  if (!state.Bool("filled")) {
+    check.drifts.push_back({.kind = DriftKind::kUnfilled, .user_id = "", .model = ""});
+    return check;
+  }
+  if (!state.Bool("unchanged")) {
+    check.drifts.push_back({.kind = DriftKind::kRewritten, .user_id = "", .model = ""});
+  }
+  std::ranges::move(compare(), std::back_inserter(check.drifts));
+  if (!DaysAreEven(tx, month)) {
+    check.drifts.push_back({.kind = DriftKind::kUnevenDays, .user_id = "", .model = ""});
+  }
+  return check;
 }
 
 }  // namespace
@@ -44,7 +91,7 @@ bool IsRewritten(db::Transaction& tx, const billing::Month& month) {
 }
 
 std::vector<billing::Month> RewrittenMonths(db::Session& session) {
-  db::Transaction tx(session, {.read_only = true, .statement_timeout = std::chrono::hours(1)});
+  db::Transaction tx(session, {.read_only = true, .statement_timeout = kPatience});
   std::vector<billing::Month> months;
   for (const db::Row row : tx.Exec(sql::kRewrittenMonths)) {
     months.push_back(billing::Month::Parse(row.Text("month")).value());
@@ -55,29 +102,20 @@ std::vector<billing::Month> RewrittenMonths(db::Session& session) {
 
 MonthCheck CheckMonth(db::Transaction& tx, const billing::Month& month) {
   PlanForOnePass(tx);
-  const auto params = db::Params::Of(month.FirstDay());
-  const auto rows = tx.Exec(sql::kPeriodState, params);
-  const db::Row state = rows.Only();
-  MonthCheck check{
-      .month = month, .closed = state.Bool("closed"), .foreign_rows = state.Int("foreign_rows"), .drifts = {}};
-  if (!state.Bool("filled")) {
-    check.drifts.push_back({.kind = DriftKind::kUnfilled, .user_id = "", .model = ""});
-    return check;
-  }
-  if (!state.Bool("unchanged")) {
-    check.drifts.push_back({.kind = DriftKind::kRewritten, .user_id = "", .model = ""});
-  }
-  AddDrifts(tx.Exec(sql::kUnrecordedUsage, params), DriftKind::kUnrecorded, check.drifts);
-  AddDrifts(tx.Exec(sql::kUnpublishedUsage, params), DriftKind::kUnpublished, check.drifts);
-  if (!DaysAreEven(tx, month)) {
-    check.drifts.push_back({.kind = DriftKind::kUnevenDays, .user_id = "", .model = ""});
-  }
-  return check;
+  return Check(tx, month, [&] { return CompareUsers(tx, month, kAllUsers); });
 }
 
 MonthCheck VerifyMonth(db::Session& session, const billing::Month& month) {
-  db::Transaction tx(session, {.read_only = true, .snapshot = true, .statement_timeout = std::chrono::hours(1)});
-  auto check = CheckMonth(tx, month);
+  db::Transaction tx(session, {.read_only = true, .snapshot = true, .statement_timeout = kPatience});
+  PlanForOnePass(tx);
+  auto check = Check(tx, month, [&] {
+    const auto snapshot = tx.Exec(sql::kExportSnapshot).Only().Text("snapshot");
+    auto upper = std::async(std::launch::async, CompareUsersElsewhere, session.options(), snapshot, month, kUpperUsers);
+    auto drifts = CompareUsers(tx, month, kLowerUsers);
+    std::ranges::move(upper.get(), std::back_inserter(drifts));
+    std::ranges::stable_sort(drifts, {}, &Drift::kind);
+    return drifts;
+  });
   tx.Commit();
   return check;
 }

@@ -1,15 +1,16 @@
 -- name: UnrecordedUsage
--- What the month's ($1) runs say and is not recorded of them, or the reverse, per user and model.
+-- What the month's ($1) runs say and is not recorded of them, or the reverse, per user and model; of the users from $2 to
+-- $3.
 SELECT d.user_id, d.model, d.completed_runs, d.failed_runs, d.cancelled_runs, d.unpriced_runs, d.tokens::text AS tokens,
        billing_usage_amount(d.cost_usd)::text AS cost_usd
-FROM billing_usage_drift($1::date) d
+FROM billing_usage_drift($1::date, $2::uuid, $3::uuid) d
 ORDER BY d.user_id, d.model
 
 -- name: UnpublishedUsage
 -- What is recorded of the month $1 and neither published in billing_usage nor booked as an adjustment of it, or the
--- reverse, per user. Rows that the platform wrote itself are its own business. A breakdown or a rounding that does not
--- follow from the rest shows as a difference of zero. Users that are gone have no row. What waits in the deltas is not
--- recorded yet. Numbers in jsonb are equal whatever their zeros.
+-- reverse, per user from $2 to $3. Rows that the platform wrote itself are its own business. A breakdown or a rounding that
+-- does not follow from the rest shows as a difference of zero. Users that are gone have no row. What waits in the deltas is
+-- not recorded yet. Numbers in jsonb are equal whatever their zeros.
 WITH recorded AS (
     SELECT m.user_id, sum(m.completed_runs) AS completed_runs, sum(m.failed_runs) AS failed_runs,
            sum(m.cancelled_runs) AS cancelled_runs, sum(m.unpriced_runs) AS unpriced_runs, sum(m.tokens) AS tokens,
@@ -17,14 +18,14 @@ WITH recorded AS (
            coalesce(jsonb_object_agg(m.model, m.cost_usd)
                         FILTER (WHERE m.completed_runs + m.failed_runs + m.cancelled_runs > 0), '{}') AS breakdown
     FROM billing_usage_by_model m
-    WHERE m.month = $1::date
+    WHERE m.month = $1::date AND m.user_id BETWEEN $2::uuid AND $3::uuid
     GROUP BY m.user_id
 ), corrected AS (
     SELECT a.user_id, sum(a.total_runs) AS completed_runs, sum(a.failed_runs) AS failed_runs,
            sum(a.cancelled_runs) AS cancelled_runs, sum(a.unpriced_runs) AS unpriced_runs, sum(a.total_tokens) AS tokens,
            sum(a.amount_exact_usd) AS cost_usd, sum(a.amount_usd) AS cents
     FROM billing_adjustments a
-    WHERE a.origin_period = $1::date AND a.kind = 'usage'
+    WHERE a.origin_period = $1::date AND a.kind = 'usage' AND a.user_id BETWEEN $2::uuid AND $3::uuid
     GROUP BY a.user_id
 ), compared AS (
     SELECT user_id, u.id IS NULL AND b.id IS NULL AS gone, b.rolled_up_at IS NULL AND b.id IS NOT NULL AS foreign_row,
@@ -41,7 +42,8 @@ WITH recorded AS (
     FROM recorded r
     FULL JOIN (SELECT id, user_id, rolled_up_at, total_runs, failed_runs, cancelled_runs, unpriced_runs, total_tokens,
                       total_cost_usd, total_cost_exact_usd, cost_breakdown
-               FROM billing_usage WHERE period_start = $1::date) b USING (user_id)
+               FROM billing_usage
+               WHERE period_start = $1::date AND user_id BETWEEN $2::uuid AND $3::uuid) b USING (user_id)
     FULL JOIN corrected c USING (user_id)
     LEFT JOIN users u ON u.id = user_id
 )
@@ -55,6 +57,10 @@ WHERE NOT c.foreign_row
            IS DISTINCT FROM (0, 0, 0, 0, 0, 0)
        OR NOT c.consistent)
 ORDER BY c.user_id
+
+-- name: ExportSnapshot
+-- For another session, to see the same moment.
+SELECT pg_export_snapshot() AS snapshot
 
 -- name: PeriodState
 -- Whether the month $1 is closed, whether its rows are still those that were frozen, and whether the first fill has
