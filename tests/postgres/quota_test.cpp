@@ -184,6 +184,23 @@ TEST_F(QuotaTest, TwoCallersAtOnceResetEachUserOnce) {
       "30");
 }
 
+TEST_F(QuotaTest, EachResetMovesTheStartOfThePeriodAndKeepsTheAnchor) {
+  AddUser(database_, 1, {{"created_at", "'2026-01-10'"}, {"quota_reset_date", "'2026-06-10'"}});
+  const auto start = [&] {
+    return database_.Value("SELECT (billing_quota_period_start('" + UserId(1) + "') AT TIME ZONE 'UTC')::date");
+  };
+  Reset("2026-06-10");
+  EXPECT_EQ(start(), "2026-06-10");
+  Reset("2026-07-10");
+  EXPECT_EQ(start(), "2026-07-10");
+  database_.Run("UPDATE billing_quota_anchors SET anchor_day = 20");
+  EXPECT_EQ(start(), "2026-07-10") << "the running period stays as it is";
+  EXPECT_EQ(Shape(Reset("2026-08-12")), "2026-08-10 > 2026-08-20 x1");
+  EXPECT_EQ(start(), "2026-08-10");
+  database_.Run("UPDATE users SET quota_reset_date = '2026-07-15'");
+  EXPECT_EQ(start(), "2026-07-10") << "somebody set the date back";
+}
+
 TEST_F(QuotaTest, ThePlatformsOwnFunctionResetsToday) {
   AddUser(database_, 1, {{"quota_reset_date", "(now() AT TIME ZONE 'UTC')::date"}, {"monthly_runs_used", "5"}});
   AddUser(database_, 2, {{"quota_reset_date", "(now() AT TIME ZONE 'UTC')::date + 1"}, {"monthly_runs_used", "5"}});
