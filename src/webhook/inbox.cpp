@@ -12,6 +12,12 @@ namespace {
 
 // Of one INSERT; the protocol allows 65,535 parameters.
 constexpr size_t kMostRows = 512;
+// A commit that takes longer does not hold up who comes after it.
+constexpr std::chrono::milliseconds kSlowCommit{10};
+// Few clients that were answered together send their next events together. Who takes the first of them at once commits
+// twice for all; who gives the others a moment commits once. With more clients enough have gathered by then anyway.
+constexpr std::chrono::microseconds kGatherFor{300};
+constexpr size_t kGatherMost = 8;
 constexpr std::array<std::string_view, 12> kColumns = {"id",       "type",    "object_type", "object_id",
                                                        "customer", "account", "api_version", "created",
                                                        "livemode", "payload", "status",      "reason"};
@@ -100,10 +106,14 @@ void Inbox::Submit(IncomingEvent event, Answer answer) {
     } else {
       queue_.push_back(pending);
       unanswered_.push_back(pending);
+      if (gathering_) {
+        if (queue_.size() >= expected_) gathered_.notify_one();
+      } else if (MayTake()) {
+        arrived_.notify_one();
+      }
     }
   }
   if (refusal) return AnswerOnce(*pending, *refusal);
-  arrived_.notify_one();
 }
 
 void Inbox::Stop() {
@@ -113,6 +123,7 @@ void Inbox::Stop() {
   }
   for (auto& thread : threads_) thread.request_stop();
   arrived_.notify_all();
+  gathered_.notify_all();
   for (auto& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
@@ -125,10 +136,24 @@ InboxStats Inbox::Stats() const {
   return stats;
 }
 
-// Waits for events; an empty batch means stop.
+// One writer at a time, as long as it keeps up: what waits meanwhile makes the next batch larger, and an event of a
+// large batch costs PostgreSQL half as much as one of a small.
+bool Inbox::MayTake() const {
+  if (queue_.empty()) return false;
+  return writing_ == 0 || queue_.size() >= limits_.batch || std::chrono::steady_clock::now() - begun_ >= kSlowCommit;
+}
+
+// Waits for events; an empty batch means stop. Until DoneWriting the caller counts as writing.
 Inbox::Batch Inbox::TakeBatch(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  arrived_.wait(lock, stop, [&] { return !queue_.empty(); });
+  arrived_.wait(lock, stop, [&] { return MayTake(); });
+  ++writing_;
+  begun_ = std::chrono::steady_clock::now();
+  if (writing_ == 1 && queue_.size() < expected_) {
+    gathering_ = true;
+    gathered_.wait_for(lock, stop, kGatherFor, [&] { return queue_.size() >= expected_; });
+    gathering_ = false;
+  }
   Batch batch;
   size_t bytes = 0;
   while (!queue_.empty() && batch.size() < limits_.batch && bytes < limits_.batch_bytes) {
@@ -136,18 +161,24 @@ Inbox::Batch Inbox::TakeBatch(const std::stop_token& stop) {
     if (!queue_.front()->answered) batch.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+  expected_ = std::min((std::max(batch.size(), last_size_) + 1) / 2, kGatherMost);
+  last_size_ = batch.size();
   return batch;
+}
+
+void Inbox::DoneWriting() {
+  const std::lock_guard lock(mutex_);
+  --writing_;
 }
 
 void Inbox::WriterLoop(const std::stop_token& stop) {
   std::unique_ptr<db::Session> session;
   for (;;) {
     Batch batch = TakeBatch(stop);
-    if (!batch.empty()) {
-      Write(session, std::move(batch));
-    } else if (stop.stop_requested()) {
-      return;
-    }
+    const bool stopped = batch.empty() && stop.stop_requested();
+    if (!batch.empty()) Write(session, std::move(batch));
+    DoneWriting();
+    if (stopped) return;
   }
 }
 
@@ -252,6 +283,7 @@ void Inbox::PatienceLoop(const std::stop_token& stop) {
       unanswered_.pop_front();
     }
     if (stop.stop_requested() && unanswered_.empty() && queue_.empty() && expired.empty()) return;
+    if (MayTake()) arrived_.notify_one();  // a commit has become slow, and nobody else has come since
     lock.unlock();
     AnswerAll(expired, StoreOutcome::kUnavailable);
     if (stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(5));  // draining: keep the promise

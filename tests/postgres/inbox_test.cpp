@@ -124,6 +124,20 @@ TEST_F(InboxTest, AnswersTwinsInOneBatchOnceEach) {
   EXPECT_EQ(Stored(), "evt_0 evt_1");
 }
 
+TEST_F(InboxTest, ASecondWriterJoinsWhenACommitIsSlow) {
+  Inbox inbox(Connect(), {.writers = 2, .patience = seconds(20)}, [] {});
+  Blockade blockade(*this);
+  auto first = Submit(inbox, Incoming("evt_1"));
+  blockade.AwaitWriters(1);
+  auto second = Submit(inbox, Incoming("evt_2"));
+  blockade.AwaitWriters(2);
+  blockade.Lift();
+  EXPECT_EQ(first.get(), StoreOutcome::kStored);
+  EXPECT_EQ(second.get(), StoreOutcome::kStored);
+  inbox.Stop();
+  EXPECT_EQ(inbox.Stats().batches, 2U);
+}
+
 TEST_F(InboxTest, CommitsAFullBatchInOneInsertAndTheRestInTheNext) {
   Inbox inbox(Connect(), {.writers = 1, .patience = seconds(20)}, [] {});
   Blockade blockade(*this);

@@ -56,8 +56,8 @@ struct InboxStats {
   size_t waiting = 0;
 };
 
-// Writers take all that waits, commit it in one INSERT and then release the answers, so that many connections share one
-// flush to disk. Thread-safe.
+// A writer takes all that waits, commits it in one INSERT and then releases the answers, so that many connections share
+// one flush to disk. Another writer joins when a whole batch waits or the commit under way is slow. Thread-safe.
 class Inbox {
  public:
   using Answer = std::function<void(StoreOutcome)>;
@@ -80,7 +80,9 @@ class Inbox {
 
   void WriterLoop(const std::stop_token& stop);
   void PatienceLoop(const std::stop_token& stop);
+  bool MayTake() const;
   Batch TakeBatch(const std::stop_token& stop);
+  void DoneWriting();
   void Write(std::unique_ptr<db::Session>& session, Batch batch);
   void InsertDurably(std::unique_ptr<db::Session>& session, const Batch& batch);
   void Insert(db::Session& session, const Batch& batch);
@@ -91,9 +93,14 @@ class Inbox {
   const InboxLimits limits_;
   const std::function<void()> on_stored_;
   mutable std::mutex mutex_;
-  std::condition_variable_any arrived_;
+  std::condition_variable_any arrived_, gathered_;
   std::deque<std::shared_ptr<Pending>> queue_;       // not yet taken by a writer
   std::deque<std::shared_ptr<Pending>> unanswered_;  // in order of arrival, for the patience loop
+  size_t writing_ = 0;                               // writers that have a batch or gather one
+  std::chrono::steady_clock::time_point begun_{};    // of the latest batch
+  bool gathering_ = false;                           // a writer gives others a moment to arrive
+  size_t expected_ = 1;                              // events that are worth that moment
+  size_t last_size_ = 0;                             // of the latest batch
   bool stopping_ = false;
   InboxStats stats_;
   std::vector<std::jthread> threads_;
