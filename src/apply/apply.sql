@@ -27,7 +27,7 @@ LIMIT $1::int
 FOR UPDATE SKIP LOCKED
 
 -- name: ClaimFailed
--- One event that the database refused before and whose next attempt is due. Index stripe_events_due_parked.
+-- One event that the database refused before and whose next attempt is due. Index stripe_events_due_failed.
 SELECT id, type, coalesce(object_type, '') AS object_type, object_id, customer, attempts, parked_since
 FROM stripe_events
 WHERE status = 'parked' AND reason = 'apply_failed' AND next_attempt_at <= now()

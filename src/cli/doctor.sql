@@ -51,9 +51,11 @@ ORDER BY 1
 SELECT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass('public.idx_agent_runs_completed') AND i.indisvalid)
     AS indexed
 
--- name: MissingConsoleIndexes
--- Indexes of migrations 0011 and 0019 that were not made because the table was large.
-SELECT w.index_name, w.table_name, w.definition
+-- name: MissingLargeIndexes
+-- Indexes of migrations 0011, 0019 and 0023 that were not made because the table was large, and what goes by them.
+SELECT w.index_name, w.table_name, w.definition,
+       CASE w.table_name WHEN 'stripe_events' THEN 'events that the database refused'
+                         ELSE 'the console''s lists and searches of ' || w.table_name END AS served
 FROM (VALUES ('billing_users_by_email', 'users', '(lower(email) COLLATE "C", id)'),
              ('billing_invoices_listed', 'billing_invoices',
               '(coalesce(issued_at, created_at, ''-infinity'') DESC, stripe_invoice_id DESC)'),
@@ -67,7 +69,9 @@ FROM (VALUES ('billing_users_by_email', 'users', '(lower(email) COLLATE "C", id)
               '(status, coalesce(started_at, created_at, ''-infinity'') DESC, stripe_subscription_id DESC)'),
              ('billing_subscriptions_by_customer', 'billing_subscriptions', '(stripe_customer_id)'),
              ('billing_usage_dearest', 'billing_usage',
-              '(date_trunc(''month'', period_start::timestamp), total_cost_exact_usd DESC, id)')
+              '(date_trunc(''month'', period_start::timestamp), total_cost_exact_usd DESC, id)'),
+             ('stripe_events_due_failed', 'stripe_events',
+              '(next_attempt_at) WHERE status = ''parked'' AND reason = ''apply_failed''')
      ) AS w (index_name, table_name, definition)
 WHERE to_regclass('public.' || w.index_name) IS NULL
 ORDER BY 1

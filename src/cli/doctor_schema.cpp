@@ -62,9 +62,9 @@ void ExamineIndexes(db::Session& session, Findings& findings) {
         "CREATE INDEX CONCURRENTLY idx_agent_runs_completed ON agent_runs (user_id, (coalesce(completed_at, "
         "created_at))) WHERE status = 'completed'");
   }
-  for (const db::Row row : tx.Exec(sql::kMissingConsoleIndexes)) {
+  for (const db::Row row : tx.Exec(sql::kMissingLargeIndexes)) {
     const std::string index = row.Text("index_name"), table = row.Text("table_name");
-    findings.Warning("indexes", "the console's lists and searches of " + table + " have no index " + index,
+    findings.Warning("indexes", row.Text("served") + " have no index " + index,
                      "CREATE INDEX CONCURRENTLY " + index + " ON " + table + " " + row.Text("definition"));
   }
   for (const db::Row row : tx.Exec(sql::kInvalidIndexes)) {

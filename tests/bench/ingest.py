@@ -40,7 +40,7 @@ REPEATS = int(os.environ.get("REPEATS", 1 if SHORT else 5))
 EVENTS = int(os.environ.get("EVENTS", 6000 if SHORT else 20000))
 STORED = int(os.environ.get("STORED", 100000 if SHORT else 1000000))
 SECONDS = 2 if SHORT else 5
-USERS = 100000 if SHORT else 400000
+USERS = 100000 if SHORT else 1000000  # enough that no event is of a stranger
 SECRET = "whsec_bench"
 # A customer's whole life: signing up, paying, changing plans, failing to pay, refunds.
 LIVES = ["I02", "I03", "I05a", "I06b", "I07", "I08b", "I11a", "I11c", "I14d", "I15a"]

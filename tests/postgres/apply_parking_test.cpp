@@ -1,6 +1,7 @@
 // What is parked, why, for how long, and what releases it.
 #include <gtest/gtest.h>
 
+#include "apply/apply_sql.h"
 #include "batch.h"
 #include "mirror.h"
 #include "platform_rows.h"
@@ -197,6 +198,23 @@ TEST_F(ParkingTest, ABacklogOfParkedEventsDoesNotHoldUpFreshOnes) {
   mirror_.Store(SubscriptionEvent{}.Body());
   apply::ApplyBatch(*mirror_.pool().Acquire(), DemoOptions(2), kAsOf, {}, nullptr);
   EXPECT_EQ(mirror_.StatusOf("evt_1"), "applied");
+}
+
+TEST_F(ParkingTest, WhatTheDatabaseRefusedIsFoundWithoutReadingAllThatIsParked) {
+  mirror_.database.Run(
+      "INSERT INTO stripe_events (id, type, created, livemode, payload, status, reason) SELECT 'evt_' || n, "
+      "'invoice.paid', now(), false, '{}', 'parked', 'unknown_customer' FROM generate_series(1, 5000) n; "
+      "ANALYZE stripe_events");
+  const auto session = mirror_.database.Connect();
+  db::Transaction tx(*session, {.by_key = true});
+  tx.Exec(apply::sql::kReadInOrder, db::Params::Of("off"));
+  std::string plan;
+  for (const db::Row row :
+       tx.Exec("explain", "EXPLAIN (ANALYZE, COSTS OFF) " + std::string(apply::sql::kClaimFailed.sql), {})) {
+    plan += std::string(*row.Raw(0)) + "\n";
+  }
+  EXPECT_NE(plan.find("stripe_events_due_failed"), std::string::npos) << plan;
+  EXPECT_EQ(plan.find("Rows Removed"), std::string::npos) << plan;
 }
 
 TEST_F(ParkingTest, TypesThatAreNotUsedAreIgnored) {
