@@ -90,7 +90,10 @@ def make_database(name="bench"):
     psql(f"""INSERT INTO users (id, email, created_at)
              SELECT format('bbbbbbbb-0000-4000-8000-%s', lpad(n::text, 12, '0'))::uuid, 'u' || n || '@example.com', '2025-01-01'
              FROM generate_series(1, {USERS}) n""", database=name)
-    subprocess.run([BILLSYNC, "migrate"], env=environment(name), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    migrated = subprocess.run([BILLSYNC, "migrate"], env=environment(name), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    # 3: some indexes of users, which no event needs, are left to the owner because the table is large.
+    if migrated.returncode not in (0, 3):
+        raise SystemExit(migrated.stderr)
     psql("CREATE TABLE bench_limit (LIKE stripe_events INCLUDING ALL)",
          "CREATE TABLE bench_bare (id text COLLATE \"C\" PRIMARY KEY, payload text COMPRESSION lz4 NOT NULL) WITH (toast_tuple_target = 8160)",
          "VACUUM ANALYZE", database=name)
