@@ -255,14 +255,16 @@ TEST_F(Console, PagesThroughAHundredThousandUsers) {
 
 // Last: it locks this machine's address out for a minute.
 TEST_F(Console, ZLimitsGuesses) {
+  // A wrong token of an earlier test may have begun a minute that ends meanwhile; then ten more may be tried.
+  constexpr int kTwoMinutesWorth = 20;
   int guesses = 0;
-  for (; guesses < 11; ++guesses) {
+  for (; guesses <= kTwoMinutesWorth; ++guesses) {
     browser.Type("#token", "guess " + std::to_string(guesses));
     browser.Follow("button");
     if (browser.Text().find("This token is not known.") == std::string::npos) break;
   }
   EXPECT_GE(guesses, 8) << "other tests of this minute guessed wrong, too";
-  EXPECT_LE(guesses, 10);
+  EXPECT_LE(guesses, kTwoMinutesWorth);
   browser.Type("#token", kOpsToken);
   browser.Follow("button");
   EXPECT_THAT(browser.Text(), HasSubstr("Too many attempts."));
