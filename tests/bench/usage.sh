@@ -248,7 +248,7 @@ bench_reset() {
   due=$(sql reset -c "SELECT count(*) FROM users WHERE deleted_at IS NULL")
   users_load "$SECONDS_EACH" "$PWD/$out/quiet"
   quiet=$(users_p99 "$out/quiet" 99999999999)
-  users_load $((RESET_USERS / 10000 + 10)) "$PWD/$out/busy" &
+  users_load $((RESET_USERS / 10000 + SECONDS_EACH + 3)) "$PWD/$out/busy" &
   local load=$! i begun callers=()
   sleep 1
   begun=$(now_ms)
