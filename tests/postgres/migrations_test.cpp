@@ -6,6 +6,7 @@
 #include <future>
 #include <regex>
 
+#include "billsync/base/parse.h"
 #include "billsync/db/migrator.h"
 #include "catalog.h"
 #include "support/postgres.h"
@@ -79,7 +80,7 @@ TEST(Migrations, LeaveAPlatformInUseWorking) {
   MakePlatform(database);
   Migrate(database);
   const std::string used = "SELECT monthly_runs_used FROM users WHERE email = 'owner@example.com'";
-  const int before = std::stoi(database.Value(used));
+  const int before = ParseInt<int>(database.Value(used)).value();
   database.Run("UPDATE agent_runs SET status = 'completed', completed_at = now() WHERE status = 'queued'");
   EXPECT_EQ(database.Value(used), std::to_string(before + 1));
   EXPECT_EQ(database.Value("SELECT total_runs_lifetime || ' ' || agent_count FROM user_usage_summary WHERE email = "

@@ -4,6 +4,7 @@
 #include <future>
 #include <map>
 
+#include "billsync/base/parse.h"
 #include "billsync/usage/quota_reset.h"
 #include "platform_rows.h"
 #include "support/postgres.h"
@@ -16,7 +17,7 @@ using usage::QuotaReset;
 class QuotaTest : public ::testing::Test {
  protected:
   int Used(int user = 1) {
-    return std::stoi(database_.Value("SELECT monthly_runs_used FROM users WHERE id = '" + UserId(user) + "'"));
+    return ParseInt<int>(database_.Value("SELECT monthly_runs_used FROM users WHERE id = '" + UserId(user) + "'")).value();
   }
   std::vector<QuotaReset> Reset(const std::string& as_of) {
     const auto session = database_.Connect();

@@ -25,7 +25,7 @@ class UsagePartitionedTest : public ::testing::Test {
             PARTITION BY RANGE (created_at);
         CREATE TABLE agent_runs_10 PARTITION OF agent_runs FOR VALUES FROM ('2026-10-01') TO ('2026-11-01');
         CREATE TABLE agent_runs_11 PARTITION OF agent_runs FOR VALUES FROM ('2026-11-01') TO ('2026-12-01');
-        INSERT INTO agent_runs SELECT * FROM agent_runs_before;
+        INSERT INTO agent_runs TABLE agent_runs_before;
         SELECT billing_install_metering();
         CREATE TABLE agent_runs_12 PARTITION OF agent_runs FOR VALUES FROM ('2026-12-01') TO ('2027-01-01');
         UPDATE users SET monthly_runs_used = 0;
@@ -125,10 +125,10 @@ TEST_F(UsagePartitionedTest, KeepsWhatWasRetiredBeforeItsPartitionGoes) {
 }
 
 TEST_F(UsagePartitionedTest, TakesBackARunThatIsRestored) {
-  database_.Run("CREATE TABLE kept AS SELECT * FROM agent_runs; DELETE FROM agent_runs");
+  database_.Run("CREATE TABLE kept AS TABLE agent_runs; DELETE FROM agent_runs");
   Rollup();
   EXPECT_EQ(Usage(), "10 2 2.00");
-  database_.Run("INSERT INTO agent_runs SELECT * FROM kept");
+  database_.Run("INSERT INTO agent_runs TABLE kept");
   Rollup();
   EXPECT_EQ(Usage(), "10 2 2.00");
 }
