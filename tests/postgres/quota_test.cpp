@@ -1,6 +1,7 @@
 // users.monthly_runs_used, and its monthly reset.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <map>
 
@@ -17,7 +18,8 @@ using usage::QuotaReset;
 class QuotaTest : public ::testing::Test {
  protected:
   int Used(int user = 1) {
-    return ParseInt<int>(database_.Value("SELECT monthly_runs_used FROM users WHERE id = '" + UserId(user) + "'")).value();
+    return ParseInt<int>(database_.Value("SELECT monthly_runs_used FROM users WHERE id = '" + UserId(user) + "'"))
+        .value();
   }
   std::vector<QuotaReset> Reset(const std::string& as_of) {
     const auto session = database_.Connect();
@@ -183,6 +185,49 @@ TEST_F(QuotaTest, TwoCallersAtOnceResetEachUserOnce) {
   EXPECT_EQ(
       database_.Value("SELECT count(*) FROM users WHERE monthly_runs_used = 0 AND quota_reset_date = '2026-07-10'"),
       "30");
+}
+
+TEST_F(QuotaTest, RangesOfManyWhoAreDueAreDoneOnce) {
+  for (int n = 1; n <= 8; ++n) {
+    AddUser(database_, n, {{"created_at", "'2026-01-10'"}, {"quota_reset_date", "'2026-06-10'"}});
+  }
+  const auto reset = [&](std::initializer_list<int> bounds) {
+    std::string ids;
+    for (const int bound : bounds) ids += (ids.empty() ? "'" : ", '") + UserId(bound) + "'";
+    return database_.Value(
+        "SELECT passed || ' ' || coalesce((SELECT string_agg(ltrim(right(user_id::text, 3), '0'), ',' ORDER BY "
+        "user_id) "
+        "FROM unnest(resets)), '') FROM billing_reset_quota_ranges('2026-06-10', ARRAY[" +
+        ids + "]::uuid[])");
+  };
+  EXPECT_EQ(reset({2, 4, 7}), "1 2,3");
+  EXPECT_EQ(reset({2, 4, 7}), "2 4,5,6") << "another caller did the first range";
+  EXPECT_EQ(reset({2, 4, 7}), "2 ");
+  EXPECT_EQ(reset({7}), "0 ") << "no range at all";
+  EXPECT_EQ(Reset("2026-06-10").size(), 3U) << "whom no range holds is not forgotten";
+  EXPECT_EQ(database_.Value("SELECT count(*) || ' ' || count(DISTINCT user_id) FROM billing_quota_resets"), "8 8");
+}
+
+TEST_F(QuotaTest, ManyWhoAreDueAreResetOnceByCallersTogether) {
+  database_.Run(R"(
+      INSERT INTO users (email, full_name, created_at, quota_reset_date, monthly_runs_used)
+      SELECT 'many' || n || '@example.com', 'Many ' || n, '2026-01-10', '2026-06-10', 5 FROM generate_series(1, 20000) n;
+      ANALYZE users)");
+  const auto reset = [&] { return Reset("2026-06-10"); };
+  auto first = std::async(std::launch::async, reset);
+  auto second = std::async(std::launch::async, reset);
+  auto third = std::async(std::launch::async, reset);
+  auto all = first.get();
+  for (auto* more : {&second, &third}) {
+    for (auto& one : more->get()) all.push_back(std::move(one));
+  }
+  EXPECT_EQ(all.size(), 20000U);
+  EXPECT_TRUE(std::ranges::all_of(all, [](const QuotaReset& one) { return one.email.starts_with("many"); }));
+  EXPECT_EQ(database_.Value("SELECT count(*) || ' ' || count(DISTINCT user_id) FROM billing_quota_resets"),
+            "20000 20000");
+  EXPECT_EQ(
+      database_.Value("SELECT count(*) FROM users WHERE monthly_runs_used = 0 AND quota_reset_date = '2026-07-10'"),
+      "20000");
 }
 
 TEST_F(QuotaTest, EachResetMovesTheStartOfThePeriodAndKeepsTheAnchor) {

@@ -23,12 +23,12 @@ struct QuotaReset {
   int64_t months;  // periods caught up by this one reset
 };
 
-// Does what reset_monthly_quotas() does, for today or for `as_of` (a day YYYY-MM-DD), but in batches with a transaction
-// each, so that no user's row is held for long; tells `on_batch`, if there is one, who was reset. Returns how many.
-// Callers on any number of machines share the work and reset each user once per period. A user whose row somebody holds
-// is left for the next call.
 using QuotaResetBatch = std::function<void(const std::vector<QuotaReset>&)>;
-// `progress` is told how many of the pages of users were looked at.
+// Does what reset_monthly_quotas() does, for today or for `as_of` (a day YYYY-MM-DD), but in batches with a transaction
+// each, so that no user's row is held for long; tells `on_batch`, if there is one, who was reset. Returns how many,
+// once that is on disk. Callers on any number of machines share the work and reset each user once per period. A user
+// whose row somebody holds is left for the next call. `progress` is told how many of the ranges of users' ids, where
+// many are due, and then of the pages of their table were looked at.
 int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_of, const QuotaResetBatch& on_batch,
                     const Progress& progress = Unwatched);
 
