@@ -55,13 +55,17 @@ int64_t BookLateDeltas(db::Transaction& tx, Instant now) {
   return tx.Exec(sql::kBookLateDeltas, db::Params::Of(billing::Month::Of(now).FirstDay())).Only().Int("adjustments");
 }
 
-Pairs PairsOfMonth(db::Transaction& tx, const billing::Month& month) {
+Pairs PairsToRestore(db::Transaction& tx, const billing::Month& month) {
   Pairs pairs;
-  for (const db::Row row : tx.Exec(sql::kPairsOfMonth, db::Params::Of(month.FirstDay()))) {
+  for (const db::Row row : tx.Exec(sql::kPairsToRestore, db::Params::Of(month.FirstDay()))) {
     pairs.users.push_back(row.Text("user_id"));
   }
   pairs.months.assign(pairs.users.size(), month.FirstDay());
   return pairs;
+}
+
+int64_t PublishMonth(db::Transaction& tx, const billing::Month& month, const std::string& take_over_from) {
+  return tx.Exec(sql::kPublishMonth, db::Params::Of(month.FirstDay(), take_over_from)).affected();
 }
 
 std::string TakeOverFrom(Instant now) {
@@ -112,7 +116,7 @@ Recomputed Recompute(db::Transaction& tx, const db::ConnectOptions& options, con
   Recomputed result{.decreases = RecordDriftOfAll(tx, options, month)};
   result.changed = BookLateDeltas(tx, now);
   if (!DaysAreEven(tx, month)) tx.Exec(sql::kRecomputeDays, first_day);
-  result.changed += tx.Exec(sql::kPublishMonth, db::Params::Of(month.FirstDay(), take_over_from)).affected();
+  result.changed += PublishMonth(tx, month, take_over_from);
   return result;
 }
 
@@ -190,7 +194,7 @@ int64_t RestoreOpenMonths(db::Session& session, Instant now) {
   db::Transaction tx(session, kLong);
   LockRollup(tx);
   int64_t changed = 0;
-  for (const auto& month : OpenMonths(now)) changed += Publish(tx, PairsOfMonth(tx, month), TakeOverFrom(now));
+  for (const auto& month : OpenMonths(now)) changed += Publish(tx, PairsToRestore(tx, month), TakeOverFrom(now));
   tx.Commit();
   return changed;
 }

@@ -19,7 +19,8 @@ SELECT set_config('work_mem', '128MB', true), set_config('max_parallel_workers_p
 -- be passed over by the next call. Users that are gone wait for nothing.
 --
 -- EXCEPT and NOT IN are hashed whatever the planner expects; it knows nothing of a table whose rows live for seconds, and
--- an anti join of two lists it takes for a row each would be quadratic.
+-- an anti join of two lists it takes for a row each would be quadratic. OFFSET 0: usage rows are looked up by key; as a join
+-- it would read those of all of history. Index billing_usage_user_id_period_start_key.
 WITH batch AS MATERIALIZED (
     SELECT d.ctid AS place, d.user_id, d.month
     FROM billing_usage_deltas d
@@ -30,8 +31,8 @@ WITH batch AS MATERIALIZED (
     LIMIT $1
 ), fresh AS MATERIALIZED (
     SELECT DISTINCT b.user_id
-    FROM batch b
-    WHERE NOT EXISTS (SELECT FROM billing_usage u WHERE u.user_id = b.user_id AND u.period_start = b.month)
+    FROM (SELECT DISTINCT user_id, month FROM batch) b
+    WHERE NOT EXISTS (SELECT FROM billing_usage u WHERE u.user_id = b.user_id AND u.period_start = b.month OFFSET 0)
 ), free AS MATERIALIZED (
     SELECT u.id FROM users u WHERE u.id IN (SELECT f.user_id FROM fresh f) FOR KEY SHARE OF u SKIP LOCKED
 ), held AS MATERIALIZED (
@@ -256,11 +257,17 @@ WHERE (b.rolled_up_at IS NOT NULL OR b.period_start >= $2::date)
       (EXCLUDED.period_end, EXCLUDED.total_runs, EXCLUDED.failed_runs, EXCLUDED.cancelled_runs, EXCLUDED.unpriced_runs,
        EXCLUDED.total_tokens, EXCLUDED.total_cost_usd, EXCLUDED.total_cost_exact_usd, EXCLUDED.cost_breakdown)
 
--- name: PairsOfMonth
--- Every user with usage in the month $1, recorded or published.
-SELECT m.user_id FROM billing_usage_by_model m WHERE m.month = $1::date
+-- name: PairsToRestore
+-- Users whose usage row of the month $1 somebody else has written since billsync did (trigger billing_usage_updated_at), or
+-- taken away. Indexes billing_usage_period, billing_usage_by_model_pkey.
+SELECT b.user_id
+FROM billing_usage b
+WHERE b.period_start = $1::date AND b.updated_at IS DISTINCT FROM b.rolled_up_at
 UNION
-SELECT b.user_id FROM billing_usage b WHERE b.period_start = $1::date
+SELECT m.user_id
+FROM billing_usage_by_model m
+LEFT JOIN billing_usage b ON b.user_id = m.user_id AND b.period_start = $1::date
+WHERE m.month = $1::date AND b.user_id IS NULL
 
 -- name: AnythingRecorded
 -- Whether anything is recorded of the month $1. Index billing_usage_by_model_pkey.
