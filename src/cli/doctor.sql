@@ -47,9 +47,11 @@ WHERE p.isleaf AND p.level > 0
   AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.relid AND t.tgname = 'agent_runs_retire_all')
 ORDER BY 1
 
--- name: CompletedRunsIndexed
-SELECT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass('public.idx_agent_runs_completed') AND i.indisvalid)
-    AS indexed
+-- name: OvernightRunsIndexed
+-- Migration 0026: whether its index is there, and whether the one is left that it takes the place of.
+SELECT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass('public.idx_agent_runs_overnight') AND i.indisvalid)
+           AS indexed,
+       to_regclass('public.idx_agent_runs_completed') IS NOT NULL AS former
 
 -- name: MissingLargeIndexes
 -- Indexes of migrations 0011, 0019 and 0023 that were not made because the table was large, and what goes by them.

@@ -56,11 +56,18 @@ void ExamineIndexes(db::Session& session, Findings& findings) {
     findings.Warning("indexes", table + ".agent_run_id has no index: deleting runs and verifying costs is slow",
                      "CREATE INDEX CONCURRENTLY idx_" + table + "_agent_run ON " + table + " (agent_run_id)");
   }
-  if (!tx.Exec(sql::kCompletedRunsIndexed).Only().Bool("indexed")) {
+  const auto overnight = tx.Exec(sql::kOvernightRunsIndexed);
+  if (!overnight.Only().Bool("indexed")) {
     findings.Warning(
-        "indexes", "agent_runs has no index on completed runs: resetting quotas reads all runs of a user",
-        "CREATE INDEX CONCURRENTLY idx_agent_runs_completed ON agent_runs (user_id, (coalesce(completed_at, "
-        "created_at))) WHERE status = 'completed'");
+        "indexes",
+        "agent_runs has no index on runs that ended on a later day than they began: resetting quotas reads "
+        "all runs of a user",
+        "CREATE INDEX CONCURRENTLY idx_agent_runs_overnight ON agent_runs (user_id, completed_at) WHERE "
+        "status = 'completed' AND (created_at IS NULL OR (completed_at AT TIME ZONE 'UTC')::date > "
+        "(created_at AT TIME ZONE 'UTC')::date)");
+  } else if (overnight.Only().Bool("former")) {
+    findings.Warning("indexes", "idx_agent_runs_completed is not used any more: each run that ends pays for it",
+                     "DROP INDEX CONCURRENTLY idx_agent_runs_completed");
   }
   for (const db::Row row : tx.Exec(sql::kMissingLargeIndexes)) {
     const std::string index = row.Text("index_name"), table = row.Text("table_name");

@@ -65,8 +65,10 @@ migrate() {
   program "$1" migrate >/dev/null || status=$?
   [ $status -eq 0 ] || [ $status -eq 3 ] || exit $status
   # 3: the table is large, and this index is left to its owner; the warning says how.
-  sql "$1" -c "CREATE INDEX IF NOT EXISTS idx_agent_runs_completed ON agent_runs (user_id, (coalesce(completed_at, created_at)))
-               WHERE status = 'completed'"
+  sql "$1" -c "CREATE INDEX IF NOT EXISTS idx_agent_runs_overnight ON agent_runs (user_id, completed_at)
+               WHERE status = 'completed' AND (created_at IS NULL
+                   OR (completed_at AT TIME ZONE 'UTC')::date > (created_at AT TIME ZONE 'UTC')::date)" \
+    -c 'DROP INDEX IF EXISTS idx_agent_runs_completed'
   sql "$1" -c 'VACUUM ANALYZE billing_usage' -c 'VACUUM ANALYZE billing_usage_by_model'
 }
 

@@ -113,14 +113,15 @@ TEST(Doctor, NamesATriggerThatIsOffAndAnIndexThatIsMissing) {
   database.Run(
       "ALTER TABLE agent_runs DISABLE TRIGGER agent_runs_recount_usage; ALTER TABLE billing_usage DISABLE TRIGGER ALL; "
       "ALTER "
-      "TABLE billing_usage ENABLE TRIGGER ALL; DROP INDEX idx_agent_runs_completed; DROP INDEX "
+      "TABLE billing_usage ENABLE TRIGGER ALL; DROP INDEX idx_agent_runs_overnight; DROP INDEX "
       "stripe_events_due_failed");
   const auto result = Billsync(database, {"doctor", "--json"}, kTokens);
   EXPECT_EQ(result.status, 3);
   for (const char* part :
        {"agent_runs_recount_usage of agent_runs is off: runs go uncounted",
         "ALTER TABLE billing_usage ENABLE ALWAYS TRIGGER billing_usage_closed_update",
-        "CREATE INDEX CONCURRENTLY idx_agent_runs_completed",
+        "CREATE INDEX CONCURRENTLY idx_agent_runs_overnight ON agent_runs (user_id, completed_at) WHERE status = "
+        "'completed' AND (created_at IS NULL OR",
         "CREATE INDEX CONCURRENTLY stripe_events_due_failed ON stripe_events (next_attempt_at) WHERE"}) {
     EXPECT_NE(result.out.find(part), std::string::npos) << result.out;
   }

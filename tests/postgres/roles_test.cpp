@@ -60,7 +60,6 @@ TEST(HiddenRows, AreRefusedToARoleThatMayNotEvenAsk) {
   EXPECT_THROW(db::Session({.url = role.url(), .role = "test"}), db::Bug);
 }
 
-// Everything the service does, as a member of billsync_service.
 // What a platform does now and then: it grants its users every table there is.
 TEST(RowSecurity, ShowsAUserItsOwnRowsWhateverThePlatformGrants) {
   TestDatabase database;
@@ -92,6 +91,90 @@ TEST(RowSecurity, ShowsAUserItsOwnRowsWhateverThePlatformGrants) {
                db::Error);
 }
 
+TEST(DefinerFunctions, SetTheirSearchPathOrLookAtIt) {
+  TestDatabase database;
+  EXPECT_EQ(
+      database.Value("SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE prosecdef AND NOT EXISTS "
+                     "(SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%')"),
+      "billing_meter_added_runs billing_meter_run");
+}
+
+// A role that may write runs, with operators, functions and tables of its own, which come first in its search_path.
+class ForeignPathTest : public ::testing::Test {
+ protected:
+  ForeignPathTest() {
+    AddUser(database_, 1);
+    AddRuns(database_, 1, 1, {{"status", "'running'"}});
+    database_.Run("CREATE SCHEMA theirs AUTHORIZATION " + role_.name() +
+                  "; GRANT SELECT, INSERT, UPDATE ON agent_runs TO " + role_.name() +
+                  "; CREATE POLICY theirs ON agent_runs TO " + role_.name() + " USING (true) WITH CHECK (true)");
+    Do(R"(DO $$
+        DECLARE
+            of text;
+            operator text;
+            raise constant text := 'LANGUAGE plpgsql AS ''BEGIN RAISE EXCEPTION ''''not ours''''; END''';
+        BEGIN
+            FOREACH of IN ARRAY '{public.run_status,uuid,numeric,text,timestamptz,integer,bigint,name[]}'::text[] LOOP
+                EXECUTE format('CREATE FUNCTION theirs.compare(a %1$s, b %1$s) RETURNS boolean %2$s', of, raise);
+                FOREACH operator IN ARRAY '{=,<>,<,>=}'::text[] LOOP
+                    EXECUTE format('CREATE OPERATOR theirs.%1$s (LEFTARG = %2$s, RIGHTARG = %2$s, '
+                                   'FUNCTION = theirs.compare)', operator, of);
+                END LOOP;
+            END LOOP;
+            EXECUTE 'CREATE FUNCTION theirs.now() RETURNS timestamptz ' || raise;
+            EXECUTE 'CREATE FUNCTION theirs.set_config(text, text, boolean) RETURNS text ' || raise;
+            EXECUTE 'CREATE FUNCTION theirs.current_setting(text) RETURNS text ' || raise;
+            EXECUTE 'CREATE FUNCTION theirs.current_schemas(boolean) RETURNS name[] ' || raise;
+            EXECUTE 'CREATE FUNCTION theirs.date_trunc(text, timestamptz, text) RETURNS timestamptz ' || raise;
+        END $$)");
+    for (const char* table : {"users", "billing_usage_deltas", "billing_retired_runs", "billing_run_reservations"}) {
+      Do(std::string("CREATE TABLE theirs.") + table + " (n int)");
+      Do(std::string("CREATE TEMP TABLE ") + table + " (n int)");
+    }
+  }
+  void Do(const std::string& sql) {
+    db::Transaction tx(session_);
+    tx.Exec("test", "SELECT pg_catalog.set_config('search_path', $1, true)", db::Params::Of(path_));
+    tx.Exec("test", sql, {});
+    EXPECT_EQ(tx.Exec("test", "SELECT pg_catalog.current_setting('search_path') AS path", {}).Only().Text("path"),
+              path_)
+        << "the caller's own path is back";
+    tx.Commit();
+  }
+  std::string Counted() {
+    return database_.Value(
+        "SELECT monthly_runs_used || ' ' || (SELECT count(*) FROM billing_usage_deltas) FROM users WHERE id = '" +
+        UserId(1) + "'");
+  }
+  void AddAndEndRuns() {
+    Do("INSERT INTO public.agent_runs (agent_id, team_id, user_id, input, status, completed_at, tokens_total, "
+       "cost_usd) "
+       "SELECT agent_id, team_id, user_id, input, 'completed', pg_catalog.now(), 1, 1 FROM public.agent_runs");
+    Do("UPDATE public.agent_runs SET status = 'completed', completed_at = pg_catalog.now(), tokens_total = 1, cost_usd "
+       "= 1 "
+       "WHERE completed_at IS NULL");
+  }
+
+  TestDatabase database_;
+  LoginRole role_{database_};
+  std::string path_ = "public";
+  db::Session session_{{.url = role_.url(), .role = "test", .refuse_hidden_rows = false}};
+};
+
+TEST_F(ForeignPathTest, BringsNothingIntoMetering) {
+  path_ = "theirs, pg_catalog, public";
+  EXPECT_THROW(Do("SELECT 'completed'::public.run_status >= 'queued'::public.run_status"), db::Error)
+      << "or else this test tests nothing";
+  AddAndEndRuns();
+  EXPECT_EQ(Counted(), "2 2");
+}
+
+TEST_F(ForeignPathTest, TemporaryTablesAreNotMistakenForOurs) {
+  AddAndEndRuns();
+  EXPECT_EQ(Counted(), "2 2");
+}
+
+// Everything the service does, as a member of billsync_service.
 class ServiceRoleTest : public ::testing::Test {
  protected:
   ServiceRoleTest() { GrantRoles(mirror_.database); }
