@@ -230,12 +230,20 @@ users_load() { # seconds, log
   rm -f "$2".*
   pgbench -n -M prepared -c 4 -j 1 -T "$1" -R "$RESET_RATE" -D users="$RESET_USERS" -f $here/users.sql -l --log-prefix="$2" "$(url reset)" >/dev/null 2>&1
 }
+# p99 of the load beside as many processes as there are processors, which do nothing but use them.
+busy_machine_p99() {
+  local i
+  for ((i = 0; i < $(nproc); i++)); do timeout "$SECONDS_EACH" sh -c 'while :; do :; done' & done
+  users_load "$SECONDS_EACH" "$PWD/$out/floor"
+  wait
+  users_p99 "$out/floor" 99999999999
+}
 users_p99() { # log, seconds since 1970: what ended later does not count
   cat "$1".* | awk -v until="$2" '$5 < until {print $3}' | sort -n | awk '{v[NR] = $1} END {printf "%.1f\n", v[int(NR * 0.99)] / 1000}'
 }
 
 bench_reset() {
-  local saved=$USERS quiet busy took
+  local saved=$USERS quiet busy took floor
   USERS=$RESET_USERS
   make_database reset "$SMALL"
   USERS=$saved
@@ -250,6 +258,7 @@ bench_reset() {
   due=$(sql reset -c "SELECT count(*) FROM users WHERE deleted_at IS NULL")
   users_load "$SECONDS_EACH" "$PWD/$out/quiet"
   quiet=$(users_p99 "$out/quiet" 99999999999)
+  floor=$(busy_machine_p99)
   users_load $((RESET_USERS / 10000 + SECONDS_EACH + 3)) "$PWD/$out/busy" &
   local load=$! i begun callers=()
   sleep 1
@@ -266,6 +275,7 @@ bench_reset() {
   busy=$(users_p99 "$out/busy" "$ended")
   line "reset of $RESET_USERS due users by 8 callers at once, s" - "$(ratio "$took" 1000)" - "≤ 30 at 1000000"
   line "p99 of $RESET_RATE reads and updates of users a second meanwhile, ms" "$quiet" "$busy" "$(ratio "$busy" "$quiet")" "≤ 2"
+  line "the same beside processes that only use every processor, ms" "$quiet" "$floor" "$(ratio "$floor" "$quiet")" -
   line "users due, and resets recorded of how many users" "$due" "$(sql reset -c 'SELECT count(*) || $$ of $$ || count(DISTINCT user_id) FROM billing_quota_resets')" - "equal"
 }
 
