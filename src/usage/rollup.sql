@@ -270,8 +270,10 @@ LEFT JOIN billing_usage b ON b.user_id = m.user_id AND b.period_start = $1::date
 WHERE m.month = $1::date AND b.user_id IS NULL
 
 -- name: AnythingRecorded
--- Whether anything is recorded of the month $1. Index billing_usage_by_model_pkey.
-SELECT EXISTS (SELECT FROM billing_usage_by_model m WHERE m.month = $1::date) AS recorded
+-- Whether anything is recorded of the month $1. By its first row: EXISTS would read the whole table for a month that is not
+-- there, expecting to meet it soon. Index billing_usage_by_model_pkey.
+SELECT (SELECT m.user_id FROM billing_usage_by_model m WHERE m.month = $1::date ORDER BY m.user_id LIMIT 1) IS NOT NULL
+           AS recorded
 
 -- name: AnyDrift
 -- Whether more or less is recorded of the month $1 and the users from $2 to $3 than their runs say.

@@ -1,7 +1,7 @@
 -- Resets that no index learns of: the new version of a user's row costs no entry in the seven indexes of users if it lies in
 -- the page of the old one (HOT), and a page has room for a few of them at a time.
 
--- Resets the users whose rows are at these places and held by the caller; an array, which a caller may ask for once.
+-- Resets the users whose rows are at these places and held by the caller.
 CREATE FUNCTION billing_reset_quota_at(as_of date, held tid[])
 RETURNS billing_quota_resets[]
 LANGUAGE sql VOLATILE
