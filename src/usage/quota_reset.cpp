@@ -12,26 +12,14 @@ constexpr int kPagesPerTransaction = 8;
 // Of ranges of ids, of which others have done those before the one that is reset.
 constexpr int64_t kRangesPerTransaction = 64;
 
-// Without the email.
-QuotaReset ReadReset(const db::Row& row) {
-  return {row.Text("user_id"),
-          "",
-          row.Text("period_start"),
-          row.OptInt("previous_used").value_or(0),
-          row.Int("used"),
-          row.OptText("previous_reset_date"),
-          row.Text("next_reset_date"),
-          row.Int("months")};
-}
-
-void ReadEmails(db::Session& session, std::vector<QuotaReset>& resets) {
-  std::vector<std::string> ids;
-  for (const auto& reset : resets) ids.push_back(reset.user_id);
-  db::Transaction tx(session, {.read_only = true});
-  const auto rows = tx.Exec(sql::kEmailsOfUsers, db::Params::Of(ids));
-  auto reset = resets.begin();
-  for (const db::Row row : rows) (reset++)->email = row.OptText("email").value_or("");
-  tx.Commit();
+std::vector<QuotaReset> ReadResets(const db::Result& rows) {
+  std::vector<QuotaReset> resets;
+  for (const db::Row row : rows) {
+    resets.push_back({row.Text("user_id"), row.Text("email"), row.Text("period_start"),
+                      row.OptInt("previous_used").value_or(0), row.Int("used"), row.OptText("previous_reset_date"),
+                      row.Text("next_reset_date"), row.Int("months")});
+  }
+  return resets;
 }
 
 struct Batch {
@@ -47,12 +35,7 @@ Batch ResetBatch(db::Session& session, const db::Query& query, const db::Params&
   Batch batch{.next = rows[0].OptInt("next"), .pages = rows[0].OptInt("pages").value_or(0)};
   if (rows[0].IsNull("user_id")) return batch;
   batch.resets = rows.size();
-  if (on_batch) {
-    std::vector<QuotaReset> resets;
-    for (const db::Row row : rows) resets.push_back(ReadReset(row));
-    ReadEmails(session, resets);
-    on_batch(resets);
-  }
+  if (on_batch) on_batch(ReadResets(rows));
   return batch;
 }
 
@@ -110,11 +93,7 @@ int64_t ResetQuotas(db::Session& session, const std::optional<std::string>& as_o
 
 std::vector<QuotaReset> QuotasDue(db::Session& session, const std::string& as_of) {
   db::Transaction tx(session, {.read_only = true});
-  std::vector<QuotaReset> due;
-  for (const db::Row row : tx.Exec(sql::kQuotasDue, db::Params::Of(as_of))) {
-    due.push_back(ReadReset(row));
-    due.back().email = row.Text("email");
-  }
+  auto due = ReadResets(tx.Exec(sql::kQuotasDue, db::Params::Of(as_of)));
   tx.Commit();
   return due;
 }

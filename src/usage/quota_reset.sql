@@ -18,9 +18,11 @@ WITH batch AS MATERIALIZED (
     SELECT passed, resets
     FROM billing_reset_quota_ranges(coalesce($1::date, (now() AT TIME ZONE 'UTC')::date), $2::uuid[])
 )
-SELECT b.passed AS next, 0 AS pages, r.user_id, r.period_start, r.previous_used, r.used, r.previous_reset_date, r.next_reset_date, r.months
+SELECT b.passed AS next, 0 AS pages,
+       r.user_id, u.email, r.period_start, r.previous_used, r.used, r.previous_reset_date, r.next_reset_date, r.months
 FROM batch b
 LEFT JOIN LATERAL unnest(b.resets) r ON true
+LEFT JOIN users u ON u.id = r.user_id
 
 -- name: ResetQuotaPages
 -- The same, of the users whose rows lie in the $3 pages of users from the page $2 on, or in the next ones that have any who
@@ -30,20 +32,14 @@ WITH batch AS MATERIALIZED (
     FROM billing_reset_quota_pages(coalesce($1::date, (now() AT TIME ZONE 'UTC')::date), $2::bigint, $3::int)
 )
 SELECT b.next_page AS next, b.pages,
-       r.user_id, r.period_start, r.previous_used, r.used, r.previous_reset_date, r.next_reset_date, r.months
+       r.user_id, u.email, r.period_start, r.previous_used, r.used, r.previous_reset_date, r.next_reset_date, r.months
 FROM batch b
 LEFT JOIN LATERAL unnest(b.resets) r ON true
+LEFT JOIN users u ON u.id = r.user_id
 
 -- name: TakeTransactionId
 -- Makes the commit one that is written and flushed, and with it all that was committed before.
 SELECT pg_current_xact_id()
-
--- name: EmailsOfUsers
--- Of the users $1, in their order; NULL for one who is gone.
-SELECT u.email
-FROM unnest($1::uuid[]) WITH ORDINALITY AS w (id, place)
-LEFT JOIN users u ON u.id = w.id
-ORDER BY w.place
 
 -- name: QuotasDue
 -- Who would be reset on a day, without doing it.
