@@ -48,10 +48,11 @@ WHERE p.isleaf AND p.level > 0
 ORDER BY 1
 
 -- name: OvernightRunsIndexed
--- Migration 0026: whether its index is there, and whether the one is left that it takes the place of.
+-- Migration 0026: whether its index is there, and how to drop the one that it takes the place of, if that is left.
 SELECT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass('public.idx_agent_runs_overnight') AND i.indisvalid)
            AS indexed,
-       to_regclass('public.idx_agent_runs_completed') IS NOT NULL AS former
+       (SELECT CASE c.relkind WHEN 'I' THEN 'DROP INDEX ' ELSE 'DROP INDEX CONCURRENTLY ' END || c.relname
+        FROM pg_class c WHERE c.oid = to_regclass('public.idx_agent_runs_completed')) AS drop_former
 
 -- name: MissingLargeIndexes
 -- Indexes of migrations 0011, 0019 and 0023 that were not made because the table was large, and what goes by them.

@@ -65,9 +65,8 @@ void ExamineIndexes(db::Session& session, Findings& findings) {
         "CREATE INDEX CONCURRENTLY idx_agent_runs_overnight ON agent_runs (user_id, completed_at) WHERE "
         "status = 'completed' AND (created_at IS NULL OR (completed_at AT TIME ZONE 'UTC')::date > "
         "(created_at AT TIME ZONE 'UTC')::date)");
-  } else if (overnight.Only().Bool("former")) {
-    findings.Warning("indexes", "idx_agent_runs_completed is not used any more: each run that ends pays for it",
-                     "DROP INDEX CONCURRENTLY idx_agent_runs_completed");
+  } else if (const auto drop = overnight.Only().OptText("drop_former")) {
+    findings.Warning("indexes", "idx_agent_runs_completed is not used any more: each run that ends pays for it", *drop);
   }
   for (const db::Row row : tx.Exec(sql::kMissingLargeIndexes)) {
     const std::string index = row.Text("index_name"), table = row.Text("table_name");

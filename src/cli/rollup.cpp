@@ -77,7 +77,7 @@ int Rollup(const Context& context, const RollupOptions& options) {
                             .allow_decrease = options.allow_decrease});
     changed += recomputed.changed;
   } else if (!only) {
-    changed += usage::RestoreOpenMonths(session, now);
+    changed += usage::RestoreOpenMonths(session, now, usage::Restored::kTouched);
   }
   if (context.json) {
     std::cout << JsonObject().Add("rows_changed", changed).Add("months_filled", filled).Text() << "\n";

@@ -37,9 +37,10 @@ FROM batch b
 LEFT JOIN LATERAL unnest(b.resets) r ON true
 LEFT JOIN users u ON u.id = r.user_id
 
--- name: TakeTransactionId
--- Makes the commit one that is written and flushed, and with it all that was committed before.
-SELECT pg_current_xact_id()
+-- name: WriteSomething
+-- Makes the commit one that is flushed, and with it all that was committed before: one that has written nothing is not, even
+-- if it has a transaction id.
+SELECT pg_logical_emit_message(true, 'billsync', '')
 
 -- name: QuotasDue
 -- Who would be reset on a day, without doing it.

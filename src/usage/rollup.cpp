@@ -55,9 +55,9 @@ int64_t BookLateDeltas(db::Transaction& tx, Instant now) {
   return tx.Exec(sql::kBookLateDeltas, db::Params::Of(billing::Month::Of(now).FirstDay())).Only().Int("adjustments");
 }
 
-Pairs PairsToRestore(db::Transaction& tx, const billing::Month& month) {
+Pairs TouchedPairs(db::Transaction& tx, const billing::Month& month) {
   Pairs pairs;
-  for (const db::Row row : tx.Exec(sql::kPairsToRestore, db::Params::Of(month.FirstDay()))) {
+  for (const db::Row row : tx.Exec(sql::kTouchedPairs, db::Params::Of(month.FirstDay()))) {
     pairs.users.push_back(row.Text("user_id"));
   }
   pairs.months.assign(pairs.users.size(), month.FirstDay());
@@ -190,11 +190,14 @@ tl::expected<int64_t, Decrease> RecomputeMonth(db::Session& session, const billi
   return result.changed;
 }
 
-int64_t RestoreOpenMonths(db::Session& session, Instant now) {
+int64_t RestoreOpenMonths(db::Session& session, Instant now, Restored which) {
   db::Transaction tx(session, kLong);
   LockRollup(tx);
+  const std::string from = TakeOverFrom(now);
   int64_t changed = 0;
-  for (const auto& month : OpenMonths(now)) changed += Publish(tx, PairsToRestore(tx, month), TakeOverFrom(now));
+  for (const auto& month : OpenMonths(now)) {
+    changed += which == Restored::kTouched ? Publish(tx, TouchedPairs(tx, month), from) : PublishMonth(tx, month, from);
+  }
   tx.Commit();
   return changed;
 }

@@ -257,9 +257,9 @@ WHERE (b.rolled_up_at IS NOT NULL OR b.period_start >= $2::date)
       (EXCLUDED.period_end, EXCLUDED.total_runs, EXCLUDED.failed_runs, EXCLUDED.cancelled_runs, EXCLUDED.unpriced_runs,
        EXCLUDED.total_tokens, EXCLUDED.total_cost_usd, EXCLUDED.total_cost_exact_usd, EXCLUDED.cost_breakdown)
 
--- name: PairsToRestore
--- Users whose usage row of the month $1 somebody else has written since billsync did (trigger billing_usage_updated_at), or
--- taken away. Indexes billing_usage_period, billing_usage_by_model_pkey.
+-- name: TouchedPairs
+-- Users whose usage row of the month $1 somebody else has written since billsync did, as the trigger billing_usage_updated_at
+-- knows, or taken away. Indexes billing_usage_period, billing_usage_by_model_pkey.
 SELECT b.user_id
 FROM billing_usage b
 WHERE b.period_start = $1::date AND b.updated_at IS DISTINCT FROM b.rolled_up_at

@@ -208,6 +208,15 @@ TEST_F(QuotaTest, RangesOfManyWhoAreDueAreDoneOnce) {
   EXPECT_EQ(database_.Value("SELECT count(*) || ' ' || count(DISTINCT user_id) FROM billing_quota_resets"), "8 8");
 }
 
+TEST_F(QuotaTest, AResetIsOnDiskWhenItIsDone) {
+  AddUser(database_, 1, {{"created_at", "'2026-01-10'"}, {"quota_reset_date", "'2026-06-10'"}});
+  const auto session = database_.Connect();
+  std::string written;
+  usage::ResetQuotas(*session, "2026-06-10",
+                     [&](const auto&) { written = database_.Value("SELECT pg_current_wal_insert_lsn()"); });
+  EXPECT_EQ(database_.Value("SELECT pg_current_wal_flush_lsn() >= '" + written + "'"), "t");
+}
+
 TEST_F(QuotaTest, ManyWhoAreDueAreResetOnceByCallersTogether) {
   database_.Run(R"(
       INSERT INTO users (email, full_name, created_at, quota_reset_date, monthly_runs_used)

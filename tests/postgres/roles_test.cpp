@@ -174,6 +174,18 @@ TEST_F(ForeignPathTest, TemporaryTablesAreNotMistakenForOurs) {
   EXPECT_EQ(Counted(), "2 2");
 }
 
+TEST_F(ForeignPathTest, IsJudgedByItsTextToo) {
+  database_.Run(R"(
+      CREATE TABLE seen (path text);
+      CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS
+          'BEGIN INSERT INTO public.seen VALUES (current_setting(''search_path'')); RETURN NULL; END';
+      CREATE TRIGGER see AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION see())");
+  path_ = "not_there_yet, public";  // it may be there by the time that the function has waited for the user's row
+  AddAndEndRuns();
+  EXPECT_EQ(database_.Value("SELECT string_agg(DISTINCT path, ' ') FROM seen"), "public, pg_temp");
+  EXPECT_EQ(Counted(), "2 2");
+}
+
 // Everything the service does, as a member of billsync_service.
 class ServiceRoleTest : public ::testing::Test {
  protected:

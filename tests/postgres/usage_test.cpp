@@ -241,6 +241,28 @@ TEST_F(UsageTest, LeavesAnOldRowOfThePlatformAloneUntilToldToTakeItOver) {
   EXPECT_EQ(Rollup(), 1) << "it is ours now";
 }
 
+TEST_F(UsageTest, PutsRightARowThatTellsNothingOfWhoWroteIt) {
+  Runs(1, {{"cost_usd", "1"}});
+  Rollup();
+  database_.Run(
+      "UPDATE billing_usage SET total_cost_usd = 99; ALTER TABLE billing_usage DISABLE TRIGGER "
+      "billing_usage_updated_at; "
+      "UPDATE billing_usage SET updated_at = rolled_up_at");
+  const auto session = database_.Connect();
+  EXPECT_EQ(usage::RestoreOpenMonths(*session, kNow, usage::Restored::kTouched), 0);
+  EXPECT_EQ(usage::RestoreOpenMonths(*session, kNow), 1);
+  EXPECT_EQ(Usage("total_cost_usd"), "1.00");
+}
+
+TEST_F(UsageTest, PutsBackARowThatIsMissing) {
+  Runs(1, {{"cost_usd", "1"}});
+  Rollup();
+  database_.Run("DELETE FROM billing_usage");
+  const auto session = database_.Connect();
+  EXPECT_EQ(usage::RestoreOpenMonths(*session, kNow, usage::Restored::kTouched), 1);
+  EXPECT_EQ(Usage("total_cost_usd"), "1.00");
+}
+
 TEST_F(UsageTest, TakesOverWhatOthersWroteInTheTwoOpenMonths) {
   Runs(1, {{"cost_usd", "1"}});
   Rollup();
@@ -249,7 +271,7 @@ TEST_F(UsageTest, TakesOverWhatOthersWroteInTheTwoOpenMonths) {
       "period_end, total_runs, total_cost_usd) VALUES ('" +
       UserId(1) + "', '2026-11-01', '2026-12-01', 500, 75.00)");
   const auto session = database_.Connect();
-  EXPECT_EQ(usage::RestoreOpenMonths(*session, kNow), 2);
+  EXPECT_EQ(usage::RestoreOpenMonths(*session, kNow, usage::Restored::kTouched), 2);
   EXPECT_EQ(Usage("total_cost_usd"), "1.00");
   EXPECT_EQ(Usage("total_runs || ' ' || total_cost_usd || ' ' || cost_breakdown", "2026-11"), "0 0.00 {}");
 }

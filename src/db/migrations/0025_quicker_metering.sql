@@ -1,8 +1,11 @@
--- What a run costs that is not ending, and what setting search_path costs for each that is.
+-- What setting search_path costs for each run.
 --
 -- SET search_path makes PostgreSQL look schemas up when a function is entered and when it is left, 25 us a call. The callers
 -- who write runs have the path that is set nearly always: pg_catalog before public and nothing else. Only for another one,
--- in which somebody's own operators or tables might come first, the path is set, to the end of the function.
+-- in which somebody's own operators or tables might come first, the path is set, to the end of the function. The text of the
+-- path is compared, because a schema that it names may come to be while the function waits for a lock; and the schemas that
+-- it means now, because of temporary tables. $user is the functions' owner here: who may make schemas of that name may
+-- more.
 
 -- As in 0015, but for the path.
 CREATE OR REPLACE FUNCTION billing_meter_run()
@@ -14,7 +17,9 @@ DECLARE
     known pg_catalog.bool;
     callers_path pg_catalog.text;
 BEGIN
-    IF pg_catalog.current_schemas(true) OPERATOR(pg_catalog.<>) '{pg_catalog,public}'::pg_catalog.name[] THEN
+    IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>)
+           ALL (ARRAY['public', 'public, pg_temp', '"$user", public'])
+       OR pg_catalog.current_schemas(true) OPERATOR(pg_catalog.<>) '{pg_catalog,public}'::pg_catalog.name[] THEN
         callers_path := pg_catalog.current_setting('search_path');
         PERFORM pg_catalog.set_config('search_path', 'public, pg_temp', true);
     END IF;
@@ -41,7 +46,8 @@ BEGIN
         UPDATE users u SET monthly_runs_used = coalesce(u.monthly_runs_used, 0) + 1 WHERE u.id = NEW.user_id;
     ELSIF TG_OP = 'INSERT' THEN
         PERFORM billing_meter_other_change(NULL, NEW);
-    ELSE
+    ELSIF NEW.status >= 'completed' OR OLD.status >= 'completed' OR NEW.cost_usd = 'NaN'
+          OR least(NEW.tokens_prompt, NEW.tokens_completion, NEW.tokens_total) < 0 THEN
         PERFORM billing_meter_other_change(OLD, NEW);
     END IF;
     IF callers_path IS NOT NULL THEN
@@ -60,7 +66,9 @@ AS $$
 DECLARE
     callers_path pg_catalog.text;
 BEGIN
-    IF pg_catalog.current_schemas(true) OPERATOR(pg_catalog.<>) '{pg_catalog,public}'::pg_catalog.name[] THEN
+    IF pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>)
+           ALL (ARRAY['public', 'public, pg_temp', '"$user", public'])
+       OR pg_catalog.current_schemas(true) OPERATOR(pg_catalog.<>) '{pg_catalog,public}'::pg_catalog.name[] THEN
         callers_path := pg_catalog.current_setting('search_path');
         PERFORM pg_catalog.set_config('search_path', 'public, pg_temp', true);
     END IF;
@@ -121,53 +129,4 @@ BEGIN
 END;
 $$;
 
--- As in 0015; an update of a run that neither ends nor has ended calls nothing.
-CREATE OR REPLACE FUNCTION billing_install_metering()
-RETURNS void
-LANGUAGE plpgsql
-SET search_path = public, pg_temp
-AS $$
-DECLARE
-    partition regclass;
-BEGIN
-    DROP TRIGGER IF EXISTS agent_runs_increment_usage ON agent_runs;
-    DROP TRIGGER IF EXISTS agent_runs_meter_end ON agent_runs;
-    DROP TRIGGER IF EXISTS agent_runs_metering_insert ON agent_runs;
-    DROP TRIGGER IF EXISTS agent_runs_metering_update ON agent_runs;
-    -- Under the platform's own name: it takes the place of the trigger that counted inserted runs for the quota.
-    IF (SELECT c.relkind FROM pg_class c WHERE c.oid = 'public.agent_runs'::regclass) = 'p' THEN
-        CREATE TRIGGER agent_runs_increment_usage
-            AFTER INSERT ON agent_runs
-            FOR EACH ROW
-            EXECUTE FUNCTION billing_meter_run();
-    ELSE
-        CREATE TRIGGER agent_runs_increment_usage
-            AFTER INSERT ON agent_runs
-            REFERENCING NEW TABLE AS added
-            FOR EACH STATEMENT
-            EXECUTE FUNCTION billing_meter_added_runs();
-    END IF;
-    CREATE OR REPLACE TRIGGER agent_runs_recount_usage
-        AFTER UPDATE ON agent_runs
-        FOR EACH ROW
-        WHEN (NEW.status >= 'completed' OR OLD.status >= 'completed')
-        EXECUTE FUNCTION billing_meter_run();
-    CREATE OR REPLACE TRIGGER agent_runs_retire
-        AFTER DELETE ON agent_runs
-        FOR EACH ROW
-        WHEN (OLD.status >= 'completed')
-        EXECUTE FUNCTION billing_retire_run();
-
-    FOR partition IN SELECT t.relid FROM pg_partition_tree('public.agent_runs') t
-                     UNION SELECT 'public.agent_runs'::regclass LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER agent_runs_retire_all BEFORE TRUNCATE ON %s'
-                       ' FOR EACH STATEMENT EXECUTE FUNCTION billing_retire_truncated_runs()', partition);
-    END LOOP;
-END;
-$$;
-
 DO $$ BEGIN PERFORM billing_revoke_outsiders(); END; $$;
-
--- Last, because the lock is held to the end of this migration.
-LOCK TABLE agent_runs IN SHARE ROW EXCLUSIVE MODE;
-DO $$ BEGIN PERFORM billing_install_metering(); END; $$;
