@@ -99,6 +99,8 @@ TEST(DefinerFunctions, SetTheirSearchPathOrLookAtIt) {
       "billing_meter_added_runs billing_meter_run");
 }
 
+constexpr const char* kTables[] = {"users", "billing_usage_deltas", "billing_retired_runs", "billing_run_reservations"};
+
 // A role that may write runs, with operators, functions and tables of its own, which come first in its search_path.
 class ForeignPathTest : public ::testing::Test {
  protected:
@@ -127,10 +129,7 @@ class ForeignPathTest : public ::testing::Test {
             EXECUTE 'CREATE FUNCTION theirs.current_schemas(boolean) RETURNS name[] ' || raise;
             EXECUTE 'CREATE FUNCTION theirs.date_trunc(text, timestamptz, text) RETURNS timestamptz ' || raise;
         END $$)");
-    for (const char* table : {"users", "billing_usage_deltas", "billing_retired_runs", "billing_run_reservations"}) {
-      Do(std::string("CREATE TABLE theirs.") + table + " (n int)");
-      Do(std::string("CREATE TEMP TABLE ") + table + " (n int)");
-    }
+    for (const char* table : kTables) Do(std::string("CREATE TABLE theirs.") + table + " (n int)");
   }
   void Do(const std::string& sql) {
     db::Transaction tx(session_);
@@ -170,6 +169,7 @@ TEST_F(ForeignPathTest, BringsNothingIntoMetering) {
 }
 
 TEST_F(ForeignPathTest, TemporaryTablesAreNotMistakenForOurs) {
+  for (const char* table : kTables) Do(std::string("CREATE TEMP TABLE ") + table + " (n int)");
   AddAndEndRuns();
   EXPECT_EQ(Counted(), "2 2");
 }
