@@ -63,7 +63,7 @@ int64_t ResetRanges(db::Session& session, const std::optional<std::string>& as_o
 
 // The batches do not: this commit takes them all with it.
 void WaitForDisk(db::Session& session) {
-  db::Transaction tx(session);
+  db::Transaction tx(session, {.durable = true});
   tx.Exec(sql::kWriteSomething);
   tx.Commit();
 }
