@@ -19,10 +19,11 @@ BEGIN
                 USING HINT = CASE WHEN partitioned
                     THEN 'Run: CREATE INDEX idx_agent_runs_overnight ON ONLY public.agent_runs ' || columns
                          || '; then for each partition: CREATE INDEX CONCURRENTLY ...; '
-                         || 'ALTER INDEX idx_agent_runs_overnight ATTACH PARTITION ...; then: '
-                         || 'DROP INDEX IF EXISTS idx_agent_runs_completed'
+                         || 'ALTER INDEX idx_agent_runs_overnight ATTACH PARTITION ...; with it idx_agent_runs_completed is not '
+                         || 'needed: DROP INDEX IF EXISTS idx_agent_runs_completed'
                     ELSE 'Run: CREATE INDEX CONCURRENTLY idx_agent_runs_overnight ON public.agent_runs ' || columns
-                         || '; then: DROP INDEX CONCURRENTLY IF EXISTS idx_agent_runs_completed' END;
+                         || '. With it idx_agent_runs_completed is not needed: '
+                         || 'DROP INDEX CONCURRENTLY IF EXISTS idx_agent_runs_completed' END;
             RETURN;
         END IF;
         EXECUTE 'CREATE INDEX idx_agent_runs_overnight ON agent_runs ' || columns;
