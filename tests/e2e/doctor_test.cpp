@@ -127,6 +127,14 @@ TEST(Doctor, NamesATriggerThatIsOffAndAnIndexThatIsMissing) {
   }
 }
 
+TEST(Doctor, NamesAnIndexThatIsNotNeededAnyMore) {
+  TestDatabase database;
+  database.Run("CREATE INDEX idx_agent_runs_completed ON agent_runs (user_id)");
+  const auto result = Billsync(database, {"doctor", "--json"}, kTokens);
+  EXPECT_EQ(result.status, 3);
+  EXPECT_NE(result.out.find("DROP INDEX CONCURRENTLY idx_agent_runs_completed"), std::string::npos) << result.out;
+}
+
 TEST(Doctor, PointsAtParkedEvents) {
   TestDatabase database;
   database.Run(

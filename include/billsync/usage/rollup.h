@@ -43,8 +43,8 @@ struct Decrease {
 tl::expected<int64_t, Decrease> RecomputeMonth(db::Session& session, const billing::Month& month, Instant now,
                                                RecomputeOptions options);
 
-// kTouched: rows that tell by their updated_at that somebody else wrote them, and rows that are missing. kAny: also those
-// that do not tell, such as rows put back from a backup; costs what the months' usage costs to add up.
+// kTouched: rows that tell by their updated_at that somebody else wrote them, and rows that are missing. kAny: also
+// those that do not tell, such as rows put back from a backup; costs what the months' usage costs to add up.
 enum class Restored { kTouched, kAny };
 // Rewrites the rows of the two open months that somebody else wrote or changed, whether their runs changed or not.
 // Returns the number of rows that changed.
