@@ -23,7 +23,7 @@ std::vector<QuotaReset> ReadResets(const db::Result& rows) {
 }
 
 struct Batch {
-  std::optional<int64_t> next;  // none: the end was reached
+  std::optional<int64_t> next;  // of pages: the one to go on with, none at the end; of ranges: how many are done
   int64_t pages = 0, resets = 0;
 };
 

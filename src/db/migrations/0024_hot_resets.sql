@@ -1,15 +1,6 @@
 -- Resets that no index learns of: the new version of a user's row costs no entry in the seven indexes of users if it lies in
 -- the page of the old one (HOT), and a page has room for a few of them at a time.
 
--- Resets the users whose rows are at these places and held by the caller.
-CREATE FUNCTION billing_reset_quota_at(as_of date, held tid[])
-RETURNS billing_quota_resets[]
-LANGUAGE sql VOLATILE
-AS $$
-    SELECT array_agg(r) FROM billing_reset_quota_of(as_of, held) r;
-$$;
-COMMENT ON FUNCTION billing_reset_quota_at(date, tid[]) IS 'Resets the quota of users whose rows the caller holds';
-
 -- For many users who are due: in the order of ids, as the indexes that a reset reads and writes are; those of one batch
 -- lie in as many pages of users. bounds: some users who are due, ascending. Resets those from the first bound on who lie
 -- below the next one; where the user at the bound is no longer due another caller was there, and the next range is looked at.
@@ -26,8 +17,8 @@ AS $$
 DECLARE
     held tid[];
 BEGIN
-    -- Two callers at a time, before anything is looked at: who waits for others to do the work uses no processor. A batch
-    -- that a crash takes back, before the next one is flushed with the platform's commits, leaves its users due.
+    -- Two callers at a time, before anything is looked at: who waits for others to do the work uses no processor. Nobody waits
+    -- for the disk: the users of a batch that a crash takes back are due again.
     PERFORM pg_advisory_xact_lock(7243392019 + pg_backend_pid() % 2), set_config('synchronous_commit', 'off', true);
     passed := 0;
     WHILE held IS NULL AND passed < cardinality(bounds) - 1 LOOP
@@ -45,7 +36,7 @@ BEGIN
         END IF;
     END LOOP;
     IF held IS NOT NULL THEN
-        resets := billing_reset_quota_at(as_of, held);
+        SELECT array_agg(r) INTO resets FROM billing_reset_quota_of(as_of, held) r;
     END IF;
 END;
 $$;
@@ -89,7 +80,7 @@ BEGIN
         next_page := page;
     END IF;
     IF held IS NOT NULL THEN
-        resets := billing_reset_quota_at(as_of, held);
+        SELECT array_agg(r) INTO resets FROM billing_reset_quota_of(as_of, held) r;
     END IF;
 END;
 $$;

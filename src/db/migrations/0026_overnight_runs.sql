@@ -1,6 +1,6 @@
 -- An index of few runs instead of one of all that completed: a late reset counts the runs of the new period again, and finds
 -- those that began in it by the platform's idx_agent_runs_user. The index of 0010 took each ending run to some page of its
--- own: 15 us, and after a checkpoint a full page of WAL.
+-- own, and after a checkpoint that page into WAL (a run's three transactions then wrote 11 KiB instead of 8).
 --
 -- Locks: SHARE on agent_runs while the index is made, if the table is small, and ACCESS EXCLUSIVE to drop the other one.
 DO $$
